@@ -1,0 +1,1 @@
+"""Where a sign-in comes from. Who wrote a credential refreshes it."""

@@ -1,0 +1,1 @@
+"""How the program gets onto a machine and into its login: packages, start at login, client configurations."""
