@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import msgspec
 
@@ -54,6 +54,16 @@ def encode(value: object) -> bytes:
 def encode_text(value: object) -> str:
     """`encode`, as text: for places where JSON travels inside a JSON string."""
     return encode(value).decode()
+
+
+def object_or_empty(value: Any) -> dict[str, Any]:
+    """`value` if it is a JSON object, else an empty one: for reading what may be anything."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def list_or_empty(value: Any) -> list[Any]:
+    """`value` if it is a JSON array, else an empty one."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _decode_with_surrogates(data: bytes) -> Any:

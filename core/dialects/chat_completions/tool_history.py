@@ -1,0 +1,222 @@
+"""Tool calls and their results in the history: reading both, and ids that Claude accepts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from ... import json_codec
+from ...errors import InvalidRequest
+from ...messages import CacheControl, JsonObject, ToolResultBlock, ToolUseBlock
+from .caching import cache_control_of
+from .content import ContentBlock, parse_content
+from .names import ToolNames
+
+_REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
+_NO_RESULT = "No result was provided (interrupted)"
+_ORPHAN = "[tool result without matching call]"
+
+
+@dataclass(slots=True)
+class Call:
+    """One tool call of the history. `client_id` and `client_name` are what its result refers to."""
+
+    client_id: str | None
+    client_name: str
+    block: ToolUseBlock
+    result: ToolResultBlock | None = None
+
+    def result_or_notice(self) -> ToolResultBlock:
+        """The result, or one that says there is none: Claude refuses a call without."""
+        if self.result is not None:
+            return self.result
+        return {"type": "tool_result", "tool_use_id": self.block["id"], "content": _NO_RESULT, "is_error": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One tool result, and how it names its call: by id, by function name (the legacy way), or not at all."""
+
+    client_id: str | None
+    client_name: str | None
+    content: list[ContentBlock]
+    mark: CacheControl | None
+
+    def answers(self, call: Call) -> bool:
+        if self.client_id is not None:
+            return call.client_id == self.client_id
+        return self.client_name is None or call.client_name == self.client_name
+
+    def block_for(self, call: Call) -> ToolResultBlock:
+        block: ToolResultBlock = {"type": "tool_result", "tool_use_id": call.block["id"]}
+        match self.content:
+            case []:
+                pass
+            case [{"type": "text", "text": text}]:
+                block["content"] = text
+            case content:
+                block["content"] = content
+        if self.mark:
+            block["cache_control"] = self.mark
+        return block
+
+    def as_text(self) -> list[ContentBlock]:
+        """For a result whose call is not there: what it says must not be lost."""
+        blocks: list[ContentBlock]
+        match self.content:
+            case [{"type": "text", "text": text}, *others]:
+                blocks = [{"type": "text", "text": f"{_ORPHAN} {text}"}, *others]
+            case others:
+                blocks = [{"type": "text", "text": _ORPHAN}, *others]
+        if self.mark:
+            blocks[-1]["cache_control"] = self.mark
+        return blocks
+
+
+def find_call(result: Result, calls: Sequence[Call], earlier: Sequence[Call]) -> Call | None:
+    """The call that `result` answers: among `calls`, those just before it, then among `earlier` ones still open.
+
+    Ids that a client re-uses go to the nearest call that has no answer yet; a second answer replaces the first.
+    """
+    waiting = [call for call in calls if call.result is None and result.answers(call)]
+    waiting_earlier = [call for call in earlier if call.result is None and result.answers(call)]
+    if result.client_id is None and result.client_name is None:
+        candidates = waiting + waiting_earlier
+        return candidates[0] if len(candidates) == 1 else None
+    if waiting or waiting_earlier:
+        return waiting[0] if waiting else waiting_earlier[-1]
+    return next((call for call in reversed(calls) if result.answers(call)), None)
+
+
+class ToolIds:
+    """The ids of one request's calls as Claude accepts them: letters, digits, `_` and `-`, and no id twice."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+
+    def take(self, client_id: str | None) -> str:
+        wanted = _REFUSED.sub("_", client_id or "") or "call"
+        taken = wanted
+        while taken in self._times:
+            self._times[wanted] += 1
+            taken = f"{wanted}-{self._times[wanted]}"
+        self._times[taken] = 1
+        return taken
+
+
+class ToolHistory:
+    """Reads the calls and results of one request's messages."""
+
+    def __init__(self, names: ToolNames) -> None:
+        self._names = names
+        self._ids = ToolIds()
+
+    def calls(self, message: JsonObject, path: str) -> list[Call]:
+        """The calls of an assistant message: `tool_calls`, and `function_call` from before there were any."""
+        items, legacy = message.get("tool_calls"), message.get("function_call")
+        calls: list[Call] = []
+        if items is not None:
+            if not isinstance(items, list):
+                raise _invalid(f"{path}.tool_calls", "tool_calls must be a list.")
+            for index, item in enumerate(cast("list[object]", items)):
+                calls.append(self._tool_call(item, f"{path}.tool_calls[{index}]"))
+        if legacy is not None:
+            calls.append(self._call(None, legacy, "arguments", f"{path}.function_call"))
+        return calls
+
+    def _tool_call(self, item: object, path: str) -> Call:
+        if not isinstance(item, dict):
+            raise _invalid(path, "a tool call must be an object.")
+        item = cast("JsonObject", item)
+        client_id = _client_id(item.get("id"), f"{path}.id")
+        match item.get("type"):
+            case None | "function":
+                call = self._call(client_id, item.get("function"), "arguments", f"{path}.function")
+            case "custom":
+                call = self._call(client_id, item.get("custom"), "input", f"{path}.custom")
+            case str() as unknown:
+                raise _invalid(f"{path}.type", f"a tool call of type '{unknown}' has no equivalent upstream.")
+            case _:
+                raise _invalid(f"{path}.type", "the type of a tool call is 'function'.")
+        if mark := cache_control_of(item.get("cache_control")):
+            call.block["cache_control"] = mark
+        return call
+
+    def _call(self, client_id: str | None, function: object, arguments_key: str, path: str) -> Call:
+        fields = json_codec.object_or_empty(function)
+        name = fields.get("name")
+        if not isinstance(name, str):
+            raise _invalid(f"{path}.name", "a tool call needs the name of its function.")
+        arguments = fields.get(arguments_key)
+        return Call(
+            client_id,
+            name,
+            {
+                "type": "tool_use",
+                "id": self._ids.take(client_id),
+                "name": self._names.upstream(name),
+                # A custom tool takes one text, and is declared to Claude with that as its only property.
+                "input": {"input": arguments} if arguments_key == "input" else parse_arguments(arguments),
+            },
+        )
+
+    def result(self, message: JsonObject, path: str) -> Result:
+        """The result in a message of role `tool` or, from before there were any, `function`."""
+        by_name = message.get("name") if message.get("role") == "function" else None
+        client_id = _client_id(message.get("tool_call_id"), f"{path}.tool_call_id")
+        blocks = _result_content(message.get("content"), f"{path}.content")
+        mark = cache_control_of(message.get("cache_control"))
+        for block in blocks:
+            # A mark inside the result would count, and end no prefix that is asked for again.
+            mark = block.pop("cache_control", None) or mark
+        return Result(client_id, by_name if isinstance(by_name, str) else None, blocks, mark)
+
+
+def parse_arguments(arguments: object) -> JsonObject:
+    """A call's arguments as the object that Claude insists on.
+
+    This history comes back with every request, so broken arguments must not fail it; nor are they repaired, which
+    would invent what was never called.
+    """
+    value = arguments
+    if isinstance(arguments, str):
+        if not arguments or arguments.isspace():
+            return {}
+        try:
+            value = json_codec.decode(arguments)
+        except json_codec.JSONError:
+            return {"_raw_arguments": arguments}
+    if value is None:
+        return {}
+    return cast("JsonObject", value) if isinstance(value, dict) else {"value": value}
+
+
+def _result_content(content: object, path: str) -> list[ContentBlock]:
+    """Text and parts as everywhere; any other JSON is a tool's raw output, and becomes its text."""
+    match content:
+        case None | str():
+            return parse_content(content, path)
+        case list() if all(_is_part(item) for item in cast("list[object]", content)):
+            return parse_content(cast("object", content), path)
+        case _:
+            return [{"type": "text", "text": json_codec.encode_text(content)}]
+
+
+def _is_part(item: object) -> bool:
+    return isinstance(item, str) or (isinstance(item, dict) and isinstance(cast("JsonObject", item).get("type"), str))
+
+
+def _client_id(value: object, path: str) -> str | None:
+    match value:
+        case None | "":
+            return None
+        case str() | int():
+            return str(value)
+        case _:
+            raise _invalid(path, "an id must be a string.")
+
+
+def _invalid(path: str, problem: str) -> InvalidRequest:
+    return InvalidRequest(f"{path}: {problem}", param=path)

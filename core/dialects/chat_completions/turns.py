@@ -1,0 +1,199 @@
+"""Client messages, one after the other → turns as Claude wants them: alternating, results right behind their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ...messages import Block, JsonObject, TextBlock, Turn
+from .content import ContentBlock
+from .reasoning import Recall, thinking_of
+from .tool_history import Call, Result, find_call
+
+RESUMED = "(conversation resumed)"
+CONTINUE = "Continue exactly from where you stopped."
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One assistant message within a round: where its blocks begin, and what its thinking is found by."""
+
+    offset: int
+    message: JsonObject
+    tool_ids: list[str]
+
+
+@dataclass(slots=True)
+class _Round:
+    """One assistant turn, and all that the client said before the next one."""
+
+    assistant: list[Block] = field(default_factory=list[Block])
+    said: list[_Said] = field(default_factory=list[_Said])
+    calls: list[Call] = field(default_factory=list[Call])
+    answered: list[Call] = field(default_factory=list[Call])
+    # Images of the assistant's own, which only a user turn may hold.
+    moved: list[Block] = field(default_factory=list[Block])
+    user: list[Block] = field(default_factory=list[Block])
+    system: list[TextBlock] = field(default_factory=list[TextBlock])
+
+    @property
+    def goes_on(self) -> bool:
+        """Nothing came after the assistant yet: its next message belongs to the same run of messages."""
+        return bool(self.assistant) and not (self.answered or self.user or self.system)
+
+    @property
+    def waits(self) -> bool:
+        return len(self.answered) < len(self.calls)
+
+    def say(self, message: JsonObject, blocks: Iterable[Block], calls: Sequence[Call]) -> None:
+        self.said.append(_Said(len(self.assistant), message, [call.client_id for call in calls if call.client_id]))
+        self.assistant += blocks
+        for call in calls:
+            self.assistant.append(call.block)
+            self.calls.append(call)
+
+    def absorb(self, later: _Round) -> None:
+        """Make one round of this and the one right behind it."""
+        self.said += [_Said(said.offset + len(self.assistant), said.message, said.tool_ids) for said in later.said]
+        self.assistant += later.assistant
+        self.calls += later.calls
+        self.answered += later.answered
+        self.moved += later.moved
+        self.user += later.user
+        self.system += later.system
+
+    def replay_thinking(self, recall: Recall) -> None:
+        """Put each message's thinking before it; once, where a client split one answer over several messages."""
+        replayed: list[Block] = []
+        for said in self.said:
+            blocks = [b for b in thinking_of(said.message, said.tool_ids, recall) if b not in replayed]
+            offset = said.offset + len(replayed)
+            self.assistant[offset:offset] = blocks
+            replayed += blocks
+
+    def user_content(self) -> list[Block]:
+        if not self.calls:
+            return self.moved + self.user
+        open_calls = [call for call in self.calls if call.result is None]
+        return [*(call.result_or_notice() for call in [*self.answered, *open_calls]), *self.moved, *self.user]
+
+
+class Conversation:
+    """Collects messages in the client's order; `turns` then puts them in Claude's."""
+
+    def __init__(self, *, inline_system: bool) -> None:
+        self._inline_system = inline_system
+        self._rounds = [_Round()]
+        # The system messages before anything else, message by message.
+        self.system: list[list[TextBlock]] = []
+
+    @property
+    def awaits_user(self) -> bool:
+        """Since the last assistant message the client has said nothing."""
+        return not (self._rounds[-1].answered or self._rounds[-1].user)
+
+    @property
+    def ends_with_assistant(self) -> bool:
+        return self._rounds[-1].goes_on and not self._rounds[-1].calls
+
+    @property
+    def holds_moved_media(self) -> bool:
+        """The latest assistant turn's images will make a user turn of their own."""
+        return bool(self._rounds[-1].moved)
+
+    @property
+    def in_tool_loop(self) -> bool:
+        """Claude's latest turn made calls, and what follows holds their results."""
+        return bool(self._rounds[-1].calls)
+
+    def add_system(self, blocks: list[TextBlock]) -> None:
+        if not blocks:
+            return
+        current = self._rounds[-1]
+        if len(self._rounds) == 1 and not current.user:
+            self.system.append(blocks)
+        elif self._inline_system:
+            current.system += blocks
+        else:
+            current.user += _notes(blocks)
+
+    def add_user(self, blocks: Iterable[Block]) -> None:
+        self._rounds[-1].user += blocks
+
+    def add_assistant(self, message: JsonObject, blocks: Iterable[ContentBlock], calls: Sequence[Call]) -> None:
+        text: list[Block] = []
+        media: list[Block] = []
+        for block in blocks:
+            (text if block["type"] == "text" else media).append(block)
+        if text or calls:
+            if not self._rounds[-1].goes_on or self._rounds[-1].waits:
+                self._rounds.append(_Round())
+            self._rounds[-1].say(message, text, calls)
+        current = self._rounds[-1]
+        (current.moved if current.goes_on else current.user).extend(media)
+
+    def add_result(self, result: Result) -> Block:
+        """Put a result where its call is; the block that now holds it."""
+        run = self._run()
+        earlier = [call for round_ in run[:-1] for call in round_.calls]
+        call = find_call(result, run[-1].calls, earlier)
+        if call is None:
+            blocks = result.as_text()
+            run[-1].user += blocks
+            return blocks[-1]
+        self._join_rounds_from(call)
+        if call.result is None:
+            self._rounds[-1].answered.append(call)
+        call.result = result.block_for(call)
+        return call.result
+
+    def _run(self) -> list[_Round]:
+        """The latest round, and those before it that nothing but unanswered calls parts from it."""
+        first = len(self._rounds) - 1
+        while first and self._rounds[first - 1].goes_on:
+            first -= 1
+        return self._rounds[first:]
+
+    def _join_rounds_from(self, call: Call) -> None:
+        """Some clients split parallel calls over several messages and send the results behind the last."""
+        first = len(self._rounds) - 1
+        while all(call is not own for own in self._rounds[first].calls):
+            first -= 1
+        for later in self._rounds[first + 1 :]:
+            self._rounds[first].absorb(later)
+        del self._rounds[first + 1 :]
+
+    def turns(self, recall: Recall) -> list[Turn]:
+        self._replay_thinking(recall)
+        turns: list[Turn] = []
+        for round_ in self._rounds:
+            turns += self._turns_of(round_)
+        if turns and turns[0]["role"] == "assistant":
+            turns.insert(0, {"role": "user", "content": [{"type": "text", "text": RESUMED}]})
+        return turns
+
+    def _turns_of(self, round_: _Round) -> Iterable[Turn]:
+        if round_.assistant:
+            yield {"role": "assistant", "content": round_.assistant}
+        # A system entry may only stand directly behind a user turn; where there is none it makes one.
+        user = round_.user_content()
+        if user:
+            yield {"role": "user", "content": user}
+            if round_.system:
+                yield {"role": "system", "content": [*round_.system]}
+        elif round_.system:
+            yield {"role": "user", "content": [*_notes(round_.system)]}
+
+    def _replay_thinking(self, recall: Recall) -> None:
+        """Only the running tool loop needs its thinking, and only there is it sure to be signed for this history."""
+        for round_ in reversed(self._rounds):
+            if not round_.calls:
+                break
+            round_.replay_thinking(recall)
+
+
+def _notes(blocks: list[TextBlock]) -> list[TextBlock]:
+    """System text in the middle of the conversation, for models that take none there. Changes `blocks`, for `ends`."""
+    for block in blocks:
+        block["text"] = f"[Operator note] {block['text']}"
+    return blocks

@@ -1,0 +1,479 @@
+"""The ASGI application: one path test in front of the hot paths, everything else behind it.
+
+A request enters here, becomes a Messages request in a dialect, leaves through the gateway, and comes back frame by
+frame through `relay` or as a whole through `collect`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import importlib
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from .. import __version__, json_codec, sse
+from ..answers import Accumulator
+from ..credentials.api_key import ApiKeyStore
+from ..dialects import messages as native
+from ..dialects.chat_completions.chunks import ChunkEncoder
+from ..dialects.chat_completions.completion import render_completion
+from ..dialects.chat_completions.errors import render_error
+from ..dialects.chat_completions.reasoning import ThinkingMemory
+from ..dialects.chat_completions.request import ChatRequest, Defaults, ignored_header, parse_request
+from ..errors import InternalError, InvalidRequest, ProxyError, ProxyStopping, UpstreamError
+from ..gateway import Gateway
+from ..healing import Lessons, diagnose
+from ..log import redact
+from ..routes import RouteTable
+from ..settings import SettingsStore
+from ..status import StatusBoard
+from ..upstreams import UpstreamRequest
+from ..upstreams.anthropic_http import Timeouts
+from ..upstreams.demo import DemoUpstream
+from .downstream import ClientGone, Downstream, Receive, Scope, Send
+from .guard import Guard, OriginRefused
+from .relay import HEARTBEAT_SECONDS, ChatRelay, NativeRelay
+
+log = logging.getLogger("cliproxyapi.requests")
+
+CHAT, MESSAGES, COUNT_TOKENS = "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"
+HEALTH, BANNER = "/health", "/"
+
+# What clients post to when their base URL lacks the /v1 or has it twice.
+_ALIASES: Mapping[str, str] = {
+    "/healthz": HEALTH,
+    **{alias: path for path in (CHAT, MESSAGES, COUNT_TOKENS) for alias in (path.removeprefix("/v1"), f"/v1{path}")},
+}
+_METHODS: Mapping[str, tuple[str, ...]] = {
+    CHAT: ("POST",),
+    MESSAGES: ("POST",),
+    COUNT_TOKENS: ("POST",),
+    HEALTH: ("GET", "HEAD"),
+    BANNER: ("GET", "HEAD"),
+}
+_NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
+# Of a native client's headers only these go on; its own credential and what names its program stay here.
+_FORWARDED_HEADERS = ("anthropic-version", "anthropic-beta", "content-type")
+# Of the upstream's headers these come back to a native client.
+_RETURNED_HEADERS = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
+
+_STOPPING = "This proxy is being stopped or restarted. Try again in a moment."
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Seconds that only tests and benchmarks have a reason to change."""
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    heartbeat: float = HEARTBEAT_SECONDS
+    demo_word: float = 0.02
+    # How long open streams may take to say that the server stops.
+    farewell: float = 2.0
+
+
+class App:
+    """The ASGI application. Built once; what belongs to an event loop is born in its lifespan and dies with it."""
+
+    def __init__(
+        self,
+        settings: SettingsStore,
+        api_keys: ApiKeyStore,
+        board: StatusBoard,
+        tuning: Tuning | None = None,
+    ) -> None:
+        self._settings = settings
+        self._api_keys = api_keys
+        self._board = board
+        self._tuning = tuning or Tuning()
+        self._instance = secrets.token_hex(8)
+        self._memory = ThinkingMemory()
+        self._lessons = Lessons()
+        self._pages: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
+        self._routes: RouteTable
+        self._gateway: Gateway
+        self._stopping = False
+        self._working: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def stop(self) -> None:
+        """End what is open, each answer with an error that says why; later requests are told the same."""
+        self._stopping = True
+        working = [task for task in self._working if not task.done()]
+        for task in working:
+            task.cancel()
+        if working:
+            await asyncio.wait(working, timeout=self._tuning.farewell)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._stopping = False
+        self._routes = RouteTable(
+            self._settings,
+            self._api_keys,
+            timeouts=self._tuning.timeouts,
+            demo=DemoUpstream(seconds_per_word=self._tuning.demo_word),
+        )
+        self._gateway = Gateway(self._routes, self._board)
+        self._board.post(running=True)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._routes.close()
+        self._board.post(running=False)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        downstream = Downstream(scope, receive, send)
+        path = _ALIASES.get(scope["path"], scope["path"])
+        try:
+            await self._dispatch(path, downstream)
+        except ClientGone:
+            pass
+        except ProxyError as error:
+            await self._answer_error(path, downstream, error)
+        except Exception:
+            await self._answer_error(path, downstream, _internal_error())
+        finally:
+            _log_request(path, downstream)
+
+    async def _dispatch(self, path: str, downstream: Downstream) -> None:
+        method: str = downstream.scope["method"]
+        self._let_pass(method, path, downstream)
+        if method == "OPTIONS" and downstream.extra:
+            await downstream.answer(204, b"", _preflight_headers(path, downstream))
+            return
+        if path not in _METHODS:
+            raise _no_such_path(downstream.scope["path"])
+        if method not in _METHODS[path]:
+            raise _wrong_method(method, path)
+        if self._stopping:
+            raise ProxyStopping(_STOPPING)
+        match path:
+            case "/v1/chat/completions":
+                await self._chat(downstream)
+            case "/v1/messages" | "/v1/messages/count_tokens":
+                await self._native(path, downstream)
+            case "/health":
+                await downstream.answer(200, json_codec.encode(await self._health()), {"cache-control": "no-store"})
+            case _:
+                await self._page(downstream)
+
+    def _let_pass(self, method: str, path: str, downstream: Downstream) -> None:
+        settings = self._settings.current
+        guard = Guard(settings.allowed_hosts, settings.allowed_origins, settings.api_key)
+        try:
+            verdict = guard.check(method, path, downstream.scope["headers"])
+        except OriginRefused as refused:
+            self._name_once(refused.who)
+            raise
+        if verdict.cors_origin:
+            downstream.extra = [
+                (b"access-control-allow-origin", verdict.cors_origin.encode("latin-1")),
+                (b"access-control-expose-headers", b"x-request-id, x-cliproxyapi-route, x-cliproxyapi-ignored"),
+                (b"vary", b"origin"),
+            ]
+
+    def _name_once(self, who: str) -> None:
+        """A refused page is named once, or people look for the fault for hours; and only once, or it fills the log."""
+        known = self._board.status.refused_pages
+        if who not in known and len(known) < 100:
+            self._board.post(refused_pages=(*known, who))
+            log.warning("turned away %s", who)
+
+    # Chat completions
+
+    async def _chat(self, downstream: Downstream) -> None:
+        body = await downstream.read_body()
+        settings = self._settings.current
+        defaults = Defaults(
+            max_output_tokens=settings.max_output_tokens,
+            prompt_cache=settings.prompt_cache == "auto",
+            default_model=settings.default_model,
+            model_aliases=settings.model_aliases,
+            recall=self._memory.recall,
+        )
+        chat = parse_request(_json(body), defaults)
+        call = ChatCall(chat, downstream, self._lessons)
+        serve = self._chat_stream if chat.stream else self._chat_whole
+        await serve(chat, call, downstream)
+
+    async def _chat_stream(self, chat: ChatRequest, call: ChatCall, downstream: Downstream) -> None:
+        encoder = ChunkEncoder(
+            model=chat.model,
+            created=int(time.time()),
+            include_usage=chat.include_usage,
+            tool_names=chat.tool_names,
+            legacy_functions=chat.legacy_functions,
+            on_thinking=self._memory.remember,
+            fallback_id=f"chatcmpl-{secrets.token_hex(12)}",
+        )
+        relay = ChatRelay(downstream, encoder, call.headers, self._tuning.heartbeat)
+
+        async def work() -> None:
+            async with relay.heartbeat(), self._gateway.open_events(call) as opened:
+                call.note(opened.headers)
+                await relay.relay(opened)
+
+        try:
+            await self._race(work(), downstream)
+        except ProxyError as error:
+            if not downstream.started:
+                raise
+            # The body is left without its end on purpose: the connection breaks behind the error.
+            await relay.fail(error)
+        except ClientGone:
+            raise
+        except Exception:
+            if not downstream.started:
+                raise
+            await relay.fail(_internal_error())
+
+    async def _chat_whole(self, chat: ChatRequest, call: ChatCall, downstream: Downstream) -> None:
+        async def work() -> None:
+            accumulator = Accumulator()
+            async with self._gateway.open_events(call) as opened:
+                call.note(opened.headers)
+                async for batch in opened.batches():
+                    accumulator.feed(batch)
+            completion = render_completion(
+                accumulator.message,
+                model=chat.model,
+                created=int(time.time()),
+                tool_names=chat.tool_names,
+                legacy_functions=chat.legacy_functions,
+                on_thinking=self._memory.remember,
+            )
+            await downstream.answer(200, json_codec.encode(completion), call.headers())
+
+        await self._race(work(), downstream)
+
+    # Anthropic's own API
+
+    async def _native(self, path: str, downstream: Downstream) -> None:
+        body = await downstream.read_body()
+        call = NativeCall(path, body, downstream)
+        relay = NativeRelay(downstream)
+
+        async def work() -> None:
+            async with self._gateway.open_bytes(call) as opened:
+                await relay.relay(opened, call.returned_headers(opened.headers))
+
+        try:
+            await self._race(work(), downstream)
+        except ProxyStopping as stopping:
+            if not downstream.started:
+                raise
+            await relay.stop(sse.encode(json_codec.encode(native.render_error(stopping)), "error"))
+        except ProxyError:
+            # Begun and broken: the connection breaks, too.
+            if not downstream.started:
+                raise
+
+    # The rest
+
+    async def _health(self) -> Mapping[str, Any]:
+        status = self._board.status
+        return {
+            "service": "cliproxyapi",
+            "status": "stopping" if self._stopping else "ok",
+            "version": __version__,
+            "instance": self._instance,
+            "route": self._settings.current.route,
+            "auth": {"state": await self._routes.auth_state(), "expires_at": None},
+            "upstream": {"last_ok": status.last_ok, "last_error": status.last_error},
+        }
+
+    async def _page(self, downstream: Downstream) -> None:
+        if self._pages is None:
+            # FastAPI costs a quarter of a second to import; it must not hold up the open streams meanwhile.
+            pages = await asyncio.to_thread(importlib.import_module, "core.server.pages")
+            self._pages = cast("Callable[[Scope, Receive, Send], Awaitable[None]]", pages.build(self._instance))
+        await downstream.hand_over(self._pages)
+
+    async def _race(self, work: Coroutine[Any, Any, None], downstream: Downstream) -> None:
+        """Run `work` until it is done, the client hangs up (ClientGone) or the server stops (ProxyStopping)."""
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        gone = asyncio.create_task(downstream.hung_up())
+        try:
+            await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done() and not downstream.finished:
+                task.cancel()
+                await asyncio.wait((task,))
+                raise ClientGone
+            await asyncio.wait((task,))
+            if task.cancelled():
+                raise ProxyStopping(_STOPPING)
+            task.result()
+        finally:
+            self._working.discard(task)
+            gone.cancel()
+            task.cancel()
+
+    async def _answer_error(self, path: str, downstream: Downstream, error: ProxyError) -> None:
+        if downstream.started:
+            return
+        headers = dict(error.headers)
+        if error.request_id:
+            headers["x-request-id"] = error.request_id
+        if path not in _NATIVE:
+            await downstream.answer(error.status, json_codec.encode(render_error(error)), headers)
+            return
+        if error.request_id:
+            headers["request-id"] = error.request_id
+        status, body, content_type = native.native_error_body(error, redact)
+        await downstream.answer(status, body, headers, content_type=content_type)
+
+
+class ChatCall:
+    """A chat request on its way through the gateway: heals itself, and knows the headers of its answer."""
+
+    def __init__(self, chat: ChatRequest, downstream: Downstream, lessons: Lessons) -> None:
+        self._chat = chat
+        self._downstream = downstream
+        self._lessons = lessons
+        self._client = downstream.header(b"user-agent") or ""
+        self._left_out = lessons.apply(chat.body, self._client)
+        self._route = ""
+        self._request_id: str | None = None
+
+    @property
+    def committed(self) -> bool:
+        return self._downstream.started
+
+    def chosen(self, route: str) -> None:
+        self._route = route
+        self._downstream.note(route=route, model=self._chat.body["model"])
+
+    def request(self) -> UpstreamRequest:
+        return UpstreamRequest(json_codec.encode(self._chat.body))
+
+    def heal(self, error: UpstreamError) -> bool:
+        lesson = diagnose(error.message, self._chat.body)
+        if lesson is None:
+            return False
+        lesson.change(self._chat.body)
+        self._left_out.append(lesson.name)
+        self._lessons.learn(lesson, self._chat.body["model"], self._client)
+        return True
+
+    def note(self, upstream_headers: Mapping[str, str]) -> None:
+        self._request_id = upstream_headers.get("request-id")
+
+    def headers(self) -> dict[str, str]:
+        """What the answer's headers say beside its content type."""
+        headers = {"x-cliproxyapi-route": self._route}
+        if self._request_id:
+            headers["x-request-id"] = self._request_id
+        if ignored := (*self._chat.ignored, *self._left_out):
+            headers["x-cliproxyapi-ignored"] = ignored_header(dict.fromkeys(ignored))
+        return headers
+
+
+class NativeCall:
+    """A native request on its way through the gateway: its bytes are the client's business and stay as they are."""
+
+    def __init__(self, path: str, body: bytes, downstream: Downstream) -> None:
+        self._path = path
+        self._body = body
+        self._downstream = downstream
+        self._route = ""
+
+    @property
+    def committed(self) -> bool:
+        return self._downstream.started
+
+    def chosen(self, route: str) -> None:
+        self._route = route
+        self._downstream.note(route=route, model=native.model_of(self._body))
+
+    def request(self) -> UpstreamRequest:
+        given = {name: self._downstream.header(name.encode()) for name in _FORWARDED_HEADERS}
+        query: bytes = self._downstream.scope["query_string"]
+        return UpstreamRequest(
+            self._body,
+            path=self._path,
+            query=query.decode("latin-1"),
+            headers={name: value for name, value in given.items() if value is not None},
+        )
+
+    def heal(self, error: UpstreamError) -> bool:
+        return False
+
+    def returned_headers(self, upstream: Mapping[str, str]) -> dict[str, str]:
+        headers = {
+            name: value
+            for name, value in upstream.items()
+            if name in _RETURNED_HEADERS or name.startswith("anthropic-")
+        }
+        headers["x-cliproxyapi-route"] = self._route
+        if "request-id" in headers:
+            headers["x-request-id"] = headers["request-id"]
+        return headers
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json_codec.decode(body)
+    except json_codec.JSONError as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from error
+
+
+def _internal_error() -> InternalError:
+    """Called inside an `except` block: the traceback goes to the log, its id to the client."""
+    number = secrets.token_hex(4)
+    log.exception("internal error %s", number)
+    return InternalError(
+        f"CLIProxyAPI made a mistake (error {number}; the log has the details). Try again, and report it if it stays."
+    )
+
+
+def _no_such_path(path: str) -> ProxyError:
+    meant = difflib.get_close_matches(path, _METHODS, n=1, cutoff=0.4)
+    hint = f" Did you mean {meant[0]}?" if meant else f" This proxy serves {', '.join(_METHODS)}."
+    return InvalidRequest(f"There is nothing at {path[:200]}.{hint}", status=404, code="not_found")
+
+
+def _wrong_method(method: str, path: str) -> ProxyError:
+    allowed = ", ".join(_METHODS[path])
+    return InvalidRequest(
+        f"{method} is not possible at {path}: use {allowed}.",
+        status=405,
+        code="method_not_allowed",
+        headers={"allow": allowed},
+    )
+
+
+def _preflight_headers(path: str, downstream: Downstream) -> dict[str, str]:
+    return {
+        "access-control-allow-methods": ", ".join(_METHODS.get(path, ("GET",))),
+        "access-control-allow-headers": downstream.header(b"access-control-request-headers") or "content-type",
+        "access-control-max-age": "600",
+    }
+
+
+def _log_request(path: str, downstream: Downstream) -> None:
+    """Metadata only: never a header, never a body."""
+    if path == HEALTH:
+        return
+    first = "-" if downstream.first_write is None else f"{(downstream.first_write - downstream.opened_at) * 1000:.0f}"
+    log.info(
+        "%s %s %s route=%s model=%s first_ms=%s total_ms=%.0f%s",
+        downstream.scope["method"],
+        path[:80],
+        downstream.status or "-",
+        downstream.route or "-",
+        downstream.model or "-",
+        first,
+        downstream.age() * 1000,
+        "" if downstream.finished else " broken off",
+    )

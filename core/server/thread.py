@@ -1,0 +1,159 @@
+"""The server in a thread of its own: bound before it starts, without a tick while idle, stopped from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import sys
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from .app import App
+from .protocol import Protocol
+
+_BACKLOG = 512
+_KEEP_ALIVE_SECONDS = 75
+_GRACE_SECONDS = 1
+
+
+class PortUnavailable(OSError):
+    """The address cannot be bound; the message says what to do."""
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn without its ten ticks a second, stopped by an event instead."""
+
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None], before_exit: App) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._app = before_exit
+        self._exit = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self._on_ready()
+        await self._exit.wait()
+        # New requests are still answered, with 503, while the open ones say goodbye.
+        await self._app.stop()
+
+    def request_exit(self) -> None:
+        """End the server; call it inside its event loop."""
+        self.should_exit = True
+        self._exit.set()
+
+
+class ServerThread:
+    """One server on `host`:`port` (port 0: any free one). `start` once, then `stop`; both from any thread."""
+
+    def __init__(self, app: App, host: str, port: int) -> None:
+        self._app = app
+        self._sockets = bind(host, port)
+        self.port: int = self._sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: QuietServer | None = None
+        self._failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Serve. Returns when requests are answered; raises what kept the server from starting."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End open streams with an error, close the port and wait for the thread, at most `timeout` seconds."""
+        loop, server = self._loop, self._server
+        if loop is not None and server is not None and self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop ended by itself meanwhile
+                loop.call_soon_threadsafe(server.request_exit)
+            self._thread.join(timeout)
+        for listener in self._sockets:
+            listener.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        config = uvicorn.Config(
+            self._app,  # pyright: ignore[reportArgumentType]  # its ASGI types are TypedDicts, ours plain mappings
+            http=Protocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            backlog=_BACKLOG,
+        )
+        self._loop = asyncio.get_running_loop()
+        self._server = QuietServer(config, on_ready=self._ready.set, before_exit=self._app)
+        await self._server.serve(sockets=self._sockets)
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for `host`; for the loopback default also one on `::1`, because `localhost` is often that.
+
+    Raises PortUnavailable.
+    """
+    first = _listen(host, port)
+    sockets = [first]
+    if host in ("127.0.0.1", "localhost"):
+        # Without IPv6, or with somebody else on that one, 127.0.0.1 alone has to do.
+        with contextlib.suppress(OSError):
+            sockets.append(_listen("::1", first.getsockname()[1]))
+    return sockets
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # There SO_REUSEADDR would let two programs listen on one port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise PortUnavailable(error.errno, _why(error, host, port)) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use by another program. Stop it, or choose a port with --port"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs special rights. Choose one above 1023 with --port"
+    return f"cannot listen on {host} port {port}: {error.strerror}"
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,243 @@
+"""Anthropic's API over HTTPS: pooled connections, the person's proxy and trust store, honest about who is asking."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from .. import __version__
+from ..errors import StreamTruncated, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from ..messages import ANTHROPIC_VERSION
+from . import UpstreamRequest
+
+# httpx and aiohttp cost a third of a second to import: that is paid by the first request, in a worker thread,
+# not by the start of the program.
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+USER_AGENT = f"cliproxyapi/{__version__}"
+
+# Between the turns of a chat a person thinks; a kept connection spares the next turn two round trips.
+_KEEP_ALIVE_SECONDS = 120.0
+_IDLE_CONNECTIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. There is no limit on the whole answer: a long one may take half an hour."""
+
+    connect: float = 10.0
+    # The longest silence between two reads. Claude pings while it thinks, so silence means a dead connection.
+    read: float = 300.0
+
+
+class Credential(Protocol):
+    """What signs a request."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """The header that carries the secret. Raises NotSignedIn."""
+        ...
+
+
+class AnthropicHTTP:
+    """`base_url` answers like https://api.anthropic.com. Born and used inside one event loop."""
+
+    def __init__(
+        self,
+        route: str,
+        base_url: str,
+        credential: Credential,
+        *,
+        timeouts: Timeouts | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.route = route
+        self.host = urlsplit(base_url).hostname or base_url
+        self._base_url = base_url.rstrip("/")
+        self._credential = credential
+        self._timeouts = timeouts or Timeouts()
+        self._environ = os.environ if environ is None else environ
+        self._client: httpx.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def open(self, request: UpstreamRequest) -> AsyncGenerator[HTTPAnswer]:
+        client = self._client or await self._open_client()
+        import aiohttp
+        import httpx
+
+        url = f"{self._base_url}{request.path}" + (f"?{request.query}" if request.query else "")
+        headers = {
+            "anthropic-version": ANTHROPIC_VERSION,
+            "content-type": "application/json",
+            **request.headers,
+            **await self._credential.headers(),
+        }
+        outgoing = client.build_request("POST", url, content=request.body, headers=headers)
+        try:
+            response = await client.send(outgoing, stream=True)
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise self._translated(error) from error
+        try:
+            yield HTTPAnswer(response, self.host)
+        finally:
+            await response.aclose()
+
+    async def close(self) -> None:
+        """Close every connection, open ones included."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _open_client(self) -> httpx.AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                # Importing and reading the trust store would hold up every open stream if done on the loop.
+                context = await asyncio.to_thread(_trusting_the_system)
+                self._client = _client_for(
+                    self._base_url, proxy_for(self._base_url, self._environ), context, self._timeouts
+                )
+            return self._client
+
+    def _translated(self, error: Exception) -> UpstreamError:
+        import aiohttp
+        import httpx
+
+        # httpx-aiohttp 0.2 reports a refused connection, an unknown host and a reset all as ConnectTimeout; the
+        # truth is in the cause.
+        cause = error.__cause__ or error
+        if isinstance(cause, (aiohttp.SocketTimeoutError, httpx.ReadTimeout, httpx.WriteTimeout)):
+            return UpstreamTimeout(
+                f"{self.host} took the request and then said nothing for {self._timeouts.read:.0f} seconds. "
+                "It may still have run; try again."
+            )
+        if isinstance(cause, (aiohttp.ServerTimeoutError, httpx.TimeoutException)):
+            return self._unreachable(f"no connection within {self._timeouts.connect:.0f} seconds")
+        return self._unreachable(str(cause) or type(cause).__name__)
+
+    def _unreachable(self, why: str) -> UpstreamUnreachable:
+        return UpstreamUnreachable(
+            f"{self.host} cannot be reached: {without_userinfo(why)}. Check the network connection, and HTTPS_PROXY "
+            "and NO_PROXY if this machine needs a proxy."
+        )
+
+
+class HTTPAnswer:
+    """An open HTTP response."""
+
+    def __init__(self, response: httpx.Response, host: str) -> None:
+        self._response = response
+        self._host = host
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        import aiohttp
+        import httpx
+
+        # We ask for no compression; a gateway in between may compress all the same.
+        encoded = "content-encoding" in self._response.headers
+        try:
+            async for chunk in self._response.aiter_bytes() if encoded else self._response.aiter_raw():
+                yield chunk
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            if isinstance(error.__cause__ or error, (aiohttp.SocketTimeoutError, httpx.ReadTimeout)):
+                raise UpstreamTimeout(f"{self._host} stopped in the middle of its answer and went silent.") from error
+            raise StreamTruncated(f"The connection to {self._host} broke in the middle of the answer.") from error
+
+
+def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy that the environment names for `url`, by the rules of curl and the standard library: lower-case
+    names win, `NO_PROXY` wins over all, and a loopback address is never asked for through a proxy."""
+    import urllib.request
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host):
+        return None
+    proxies: dict[str, str] = {}
+    for name in sorted(environ):  # upper case sorts first, so that lower case overrides it
+        if name.lower().endswith("_proxy"):
+            proxies[name.lower().removesuffix("_proxy")] = environ[name]
+    # Public and old, but missing from the standard library's type stubs.
+    if urllib.request.proxy_bypass_environment(parts.netloc, proxies):  # pyright: ignore
+        return None
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or None
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address, without brackets) is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def without_userinfo(text: str) -> str:
+    """`text` without the `user:password@` of any URL in it."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)
+
+
+def _trusting_the_system() -> ssl.SSLContext:
+    """A TLS context that trusts what the operating system trusts; imports the HTTP client on the way."""
+    import ssl
+
+    import aiohttp
+    import httpx
+    import httpx_aiohttp
+    import truststore
+
+    del aiohttp, httpx, httpx_aiohttp
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _client_for(base_url: str, proxy: str | None, context: ssl.SSLContext, timeouts: Timeouts) -> httpx.AsyncClient:
+    """One client for all requests. Its pool has no limit on open connections: a limit makes the streams above it
+    wait for seconds, without an error."""
+    import aiohttp
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
+
+    transport: httpx.AsyncBaseTransport
+    scheme = urlsplit(proxy).scheme if proxy else ""
+    if scheme.startswith("socks"):
+        limits = httpx.Limits(
+            max_connections=None,
+            max_keepalive_connections=_IDLE_CONNECTIONS,
+            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+        )
+        transport = httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits, trust_env=False)
+    elif scheme in ("", "http", "https"):
+        transport = AiohttpTransport(
+            verify=context,
+            proxy=httpx.Proxy(proxy) if proxy else None,
+            client=lambda: aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ssl=context),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+            ),
+        )
+    else:
+        raise UpstreamUnreachable(
+            f"The proxy for {base_url} has the unknown scheme {scheme!r}. Set HTTPS_PROXY or ALL_PROXY to an address "
+            "that begins with http://, https://, socks5:// or socks5h://."
+        )
+    return httpx.AsyncClient(
+        transport=transport,
+        headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
+        timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
+        follow_redirects=False,
+    )

@@ -1,0 +1,63 @@
+"""The proxy on a free port, as tests talk to it: over a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.credentials.api_key import ApiKeyStore
+from core.paths import Paths
+from core.settings import SettingsStore
+
+from core.server.app import App, Tuning
+from core.server.thread import ServerThread
+from core.status import StatusBoard
+
+TEST_KEY = "sk-ant-api03-test"
+
+
+@dataclass(frozen=True)
+class RunningProxy:
+    port: int
+    board: StatusBoard
+    server: ServerThread
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def v1(self) -> str:
+        return f"{self.root}/v1"
+
+
+@contextmanager
+def running_proxy(
+    home: Path,
+    upstream: str | None = None,
+    *,
+    tuning: Tuning | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[RunningProxy]:
+    """A proxy whose settings and files live in `home`, in front of `upstream`; without one, the demo."""
+    variables = {
+        "CLIPROXYAPI_CONFIG_DIR": str(home / "config"),
+        "CLIPROXYAPI_DATA_DIR": str(home / "data"),
+        "CLIPROXYAPI_PORT": "0",
+        "CLIPROXYAPI_ROUTE": "api-key" if upstream else "demo",
+        "ANTHROPIC_API_KEY": TEST_KEY,
+        **({"CLIPROXYAPI_UPSTREAM_URL": upstream} if upstream else {}),
+        **(environ or {}),
+    }
+    paths = Paths.find(variables)
+    settings = SettingsStore(paths, variables, {})
+    board = StatusBoard()
+    app = App(settings, ApiKeyStore(paths, variables), board, tuning)
+    server = ServerThread(app, settings.current.host, settings.current.port)
+    server.start()
+    try:
+        yield RunningProxy(server.port, board, server)
+    finally:
+        server.stop()

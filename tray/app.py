@@ -1,0 +1,91 @@
+"""Where the parts meet: nothing else constructs a server, a gateway or a board."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from core.credentials.api_key import ApiKeyStore
+from core.paths import Paths
+from core.settings import SettingsError, SettingsStore
+
+from core.server.app import App
+from core.server.thread import PortUnavailable, ServerThread
+from core.status import StatusBoard
+
+log = logging.getLogger("cliproxyapi")
+
+
+def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], None]) -> int:
+    """Serve until SIGINT or SIGTERM; SIGHUP takes up an edited settings file. Returns the exit code.
+
+    `announce` is told, line by line, what a person should know.
+    """
+    settings = store.current
+    app = App(store, ApiKeyStore(paths, os.environ), StatusBoard())
+    try:
+        server = ServerThread(app, settings.host, settings.port)
+    except PortUnavailable as error:
+        announce(f"Cannot start: {error.strerror}.")
+        return 1
+    leave = threading.Event()
+    _on_signals(store, leave)
+    server.start()
+    base_url = f"http://{settings.host if ':' not in settings.host else f'[{settings.host}]'}:{server.port}/v1"
+    log.info("serving on %s, route %s", base_url, settings.route)
+    announce(f"CLIProxyAPI serves on {base_url} (route: {settings.route}). Stop it with Ctrl-C.")
+    if settings.route == "demo":
+        _show_demo(base_url, settings.api_key, announce)
+    _wait(leave)
+    server.stop()
+    log.info("stopped")
+    return 0
+
+
+def _on_signals(store: SettingsStore, leave: threading.Event) -> None:
+    def reload(*_: object) -> None:
+        # The signal arrives between two instructions of the main thread, which may hold the log's lock.
+        threading.Thread(target=_reload, args=(store,), daemon=True).start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: leave.set())
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, reload)
+
+
+def _reload(store: SettingsStore) -> None:
+    try:
+        store.reload()
+    except SettingsError as error:
+        log.error("settings not taken up: %s", error)
+
+
+def _wait(leave: threading.Event) -> None:
+    if sys.platform == "win32":
+        # There a wait without a limit cannot be interrupted by Ctrl-C.
+        while not leave.wait(1):
+            pass
+    else:
+        leave.wait()
+
+
+def _show_demo(base_url: str, api_key: str | None, announce: Callable[[str], None]) -> None:
+    """One real request through the server that just started, so that the demo is seen to work."""
+    import httpx
+
+    said = "Hello!"
+    question = {"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": said}]}
+    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        answer = client.post(f"{base_url}/chat/completions", json=question, headers=headers)
+    if answer.is_success:
+        announce(f"  You:    {said}")
+        announce(f"  Claude: {answer.json()['choices'][0]['message']['content']}")
+    announce(
+        f"Try it: curl {base_url}/chat/completions -H 'content-type: application/json' "
+        """-d '{"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": "Hello!"}]}'"""
+    )
