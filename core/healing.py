@@ -13,6 +13,7 @@ from typing import Literal, cast
 
 from .json_codec import encode_text
 from .messages import Block, MessagesRequest, TextBlock, Turn
+from .wording import CONTINUE, OPERATOR_NOTE, must_call, one_json_object_like
 
 # Whom a lesson is remembered for, until the program restarts: every request to the model, requests of one client to
 # it (whose own edits of its history make signatures invalid), or nobody, as it was about this one request.
@@ -29,8 +30,6 @@ _SIGNATURE = re.compile(r"invalid `?signature`?|bound to a different conversatio
 _THINKING_EXPECTED = re.compile(r"expected `?thinking`? or `?redacted_thinking`?", re.IGNORECASE)
 _PREFILL = re.compile(r"assistant message prefill|must end with a user message", re.IGNORECASE)
 _INLINE_SYSTEM = re.compile(r"role '?system'?.*not supported", re.IGNORECASE)
-
-CONTINUE = "Continue exactly from where you stopped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ def _inline_system_as_notes(request: MessagesRequest) -> None:
             turns.append(turn)
             continue
         notes: list[Block] = [
-            {"type": "text", "text": f"[Operator note] {block['text']}"}
+            {"type": "text", "text": f"{OPERATOR_NOTE} {block['text']}"}
             for block in turn["content"]
             if block["type"] == "text"
         ]
@@ -163,10 +162,7 @@ def _schema_as_instruction(request: MessagesRequest) -> None:
     schema = config.pop("format", {}).get("schema", {})
     if not config:
         _pop(request, "output_config")
-    _add_system_line(
-        request,
-        "Respond with a single JSON object only, no code fence. It must match this JSON Schema: " + encode_text(schema),
-    )
+    _add_system_line(request, one_json_object_like(encode_text(schema)))
 
 
 def _without_strict(request: MessagesRequest) -> None:
@@ -178,10 +174,8 @@ def _ask_for_the_tool(request: MessagesRequest) -> None:
     choice = request.get("tool_choice", {"type": "auto"})
     if choice["type"] not in ("any", "tool"):
         return
-    line = f"You must call the tool {choice['name']}." if "name" in choice else "You must call one of the tools."
+    _add_system_line(request, must_call(choice.pop("name", None)))
     choice["type"] = "auto"
-    choice.pop("name", None)
-    _add_system_line(request, line)
 
 
 def _without_effort(request: MessagesRequest) -> None:

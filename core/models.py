@@ -54,9 +54,9 @@ class ModelRules:
         return self.efforts[0] if self.efforts else None
 
     def nearest_effort(self, wanted: Effort) -> Effort | None:
-        """`wanted`, or the highest level below it that this model has. None where it has no levels."""
-        at_most: list[Effort] = [level for level in self.efforts if EFFORTS.index(level) <= EFFORTS.index(wanted)]
-        return at_most[-1] if at_most else self.lowest_effort
+        """`wanted`, or the next level above it that this model has, or its highest. None where it has no levels."""
+        at_least = [level for level in self.efforts if EFFORTS.index(level) >= EFFORTS.index(wanted)]
+        return at_least[0] if at_least else self.efforts[-1] if self.efforts else None
 
 
 _FABLE_5 = ModelRules("claude-fable-5", "Claude Fable 5", thinking_off=None)

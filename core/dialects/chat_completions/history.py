@@ -13,12 +13,13 @@ from typing import cast
 from ...errors import InvalidRequest
 from ...messages import Block, JsonObject, TextBlock, ToolUseBlock, Turn
 from ...models import ModelRules
+from ...wording import CONTINUE
 from .caching import cache_control_of
 from .content import ContentBlock, is_blank, parse_content, parse_text
 from .names import ToolNames
 from .reasoning import Recall
 from .tool_history import ToolHistory
-from .turns import CONTINUE, Conversation
+from .turns import Conversation
 
 __all__ = ["History", "Recall", "parse_history"]
 

@@ -10,13 +10,12 @@ from typing import cast
 from ... import json_codec
 from ...errors import InvalidRequest
 from ...messages import CacheControl, JsonObject, ToolResultBlock, ToolUseBlock
+from ...wording import NO_RESULT, ORPHAN_RESULT
 from .caching import cache_control_of
 from .content import ContentBlock, parse_content
 from .names import ToolNames
 
 _REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
-_NO_RESULT = "No result was provided (interrupted)"
-_ORPHAN = "[tool result without matching call]"
 
 
 @dataclass(slots=True)
@@ -32,7 +31,7 @@ class Call:
         """The result, or one that says there is none: Claude refuses a call without."""
         if self.result is not None:
             return self.result
-        return {"type": "tool_result", "tool_use_id": self.block["id"], "content": _NO_RESULT, "is_error": True}
+        return {"type": "tool_result", "tool_use_id": self.block["id"], "content": NO_RESULT, "is_error": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +66,9 @@ class Result:
         blocks: list[ContentBlock]
         match self.content:
             case [{"type": "text", "text": text}, *others]:
-                blocks = [{"type": "text", "text": f"{_ORPHAN} {text}"}, *others]
+                blocks = [{"type": "text", "text": f"{ORPHAN_RESULT} {text}"}, *others]
             case others:
-                blocks = [{"type": "text", "text": _ORPHAN}, *others]
+                blocks = [{"type": "text", "text": ORPHAN_RESULT}, *others]
         if self.mark:
             blocks[-1]["cache_control"] = self.mark
         return blocks

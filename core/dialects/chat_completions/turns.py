@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...messages import Block, JsonObject, TextBlock, Turn
+from ...wording import OPERATOR_NOTE, RESUMED
 from .content import ContentBlock
 from .reasoning import Recall, thinking_of
 from .tool_history import Call, Result, find_call
-
-RESUMED = "(conversation resumed)"
-CONTINUE = "Continue exactly from where you stopped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +193,5 @@ class Conversation:
 def _notes(blocks: list[TextBlock]) -> list[TextBlock]:
     """System text in the middle of the conversation, for models that take none there. Changes `blocks`, for `ends`."""
     for block in blocks:
-        block["text"] = f"[Operator note] {block['text']}"
+        block["text"] = f"{OPERATOR_NOTE} {block['text']}"
     return blocks

@@ -1,0 +1,221 @@
+"""JSON Schemas as Claude accepts them: for the input of tools, and the narrower kind for structured output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from ...errors import InvalidRequest
+from ...json_codec import encode_text, list_or_empty, object_or_empty
+from ...messages import JsonObject
+
+_DEEPEST = 200
+_COMBINATORS = ("anyOf", "oneOf", "allOf")
+# Keywords whose value is a schema, a list of schemas, or an object of named schemas.
+_ONE = (
+    "items",
+    "additionalProperties",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+_LIST = (*_COMBINATORS, "prefixItems")
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+
+# Refused in structured output and in strict tools, by Anthropic's documentation of November 2026. What they say is
+# moved into the description, where Claude still reads it.
+_ONLY_DESCRIBED = (
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "contains",
+    "minContains",
+    "maxContains",
+    "not",
+    "if",
+    "then",
+    "else",
+    "patternProperties",
+    "propertyNames",
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+_FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid")
+_OF_THE_DOCUMENT = ("$schema", "$id", "$comment")
+
+
+def tool_schema(schema: object, path: str) -> JsonObject:
+    """The `input_schema` for a function's `parameters`: an object at the root, and JSON Schema of 2020-12."""
+    if schema is None:
+        return {"type": "object", "properties": {}}
+    if not isinstance(schema, dict):
+        raise InvalidRequest(f"{path}: a JSON Schema object is expected.", param=path)
+    root = _walk(cast("JsonObject", schema), _modern, path)
+    for name in _COMBINATORS:
+        if name in root:
+            root = _merged(root, name)
+    if root.get("type") != "object":
+        root = {**root, "type": "object"}
+    root.setdefault("properties", {})
+    return root
+
+
+def output_schema(schema: object, path: str) -> JsonObject:
+    """The schema for structured output: closed objects only, and nothing but the keywords that Claude enforces."""
+    if not isinstance(schema, dict):
+        raise InvalidRequest(f"{path}: a JSON Schema object is expected.", param=path)
+    return _walk(_walk(cast("JsonObject", schema), _modern, path), _enforceable, path)
+
+
+def strict_tool_schema(schema: JsonObject) -> JsonObject | None:
+    """A tool's `schema` as Claude can enforce it, to the letter; None where it would have to say something else."""
+    bare = {name: value for name, value in schema.items() if name not in _OF_THE_DOCUMENT}
+    return bare if _walk(bare, _enforceable, "") == bare else None
+
+
+def _walk(schema: JsonObject, change: Callable[[JsonObject], JsonObject], path: str, depth: int = 0) -> JsonObject:
+    """A copy of `schema` with `change` applied to it and to all schemas inside, from the inside out."""
+    if depth > _DEEPEST:
+        raise InvalidRequest(f"{path}: the schema is nested too deeply.", param=path)
+
+    def inner(value: Any) -> Any:
+        return _walk(cast("JsonObject", value), change, path, depth + 1) if isinstance(value, dict) else value
+
+    copy: JsonObject = {}
+    for name, value in schema.items():
+        if name in _ONE:
+            copy[name] = inner(value)
+        elif name in _LIST and isinstance(value, list):
+            copy[name] = [inner(item) for item in cast("list[Any]", value)]
+        elif name in _NAMED and isinstance(value, dict):
+            copy[name] = {key: inner(item) for key, item in cast("JsonObject", value).items()}
+        else:
+            copy[name] = value
+    return change(copy)
+
+
+def _modern(schema: JsonObject) -> JsonObject:
+    """Words of older drafts and of OpenAPI in those of 2020-12."""
+    for bound in ("exclusiveMinimum", "exclusiveMaximum"):
+        # A number since draft 6; the boolean of draft 4 makes the whole schema invalid.
+        if isinstance(schema.get(bound), bool):
+            del schema[bound]
+    if isinstance(schema.get("required"), bool):  # draft 3
+        del schema["required"]
+    if isinstance(items := schema.get("items"), list):  # a tuple, before 2020-12
+        schema["prefixItems"] = items
+        del schema["items"]
+    if "definitions" in schema:
+        schema["$defs"] = {**object_or_empty(schema.pop("definitions")), **object_or_empty(schema.get("$defs"))}
+    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#/definitions/"):
+        schema["$ref"] = "#/$defs/" + reference.removeprefix("#/definitions/")
+    if schema.pop("nullable", None) is True:
+        return _or_null(schema)
+    return schema
+
+
+def _or_null(schema: JsonObject) -> JsonObject:
+    match schema.get("type"):
+        case "null" | None:
+            return schema
+        case list() as kinds:
+            kinds = cast("list[Any]", kinds)
+            return {**schema, "type": kinds if "null" in kinds else [*kinds, "null"]}
+        case kind:
+            nullable: JsonObject = {**schema, "type": [kind, "null"]}
+            if isinstance(choices := schema.get("enum"), list) and None not in choices:
+                nullable["enum"] = [*cast("list[Any]", choices), None]
+            return nullable
+
+
+def _merged(root: JsonObject, combinator: str) -> JsonObject:
+    """`root` with its branches' properties its own: Claude refuses combinators at the top level.
+
+    What every branch demands stays demanded; with `allOf`, what any of them does.
+    """
+    branches = [_resolved(object_or_empty(branch), root) for branch in list_or_empty(root[combinator])]
+    merged: JsonObject = {name: value for name, value in root.items() if name != combinator}
+    properties: JsonObject = dict(object_or_empty(merged.get("properties")))
+    for branch in branches:
+        for name, value in object_or_empty(branch.get("properties")).items():
+            properties[name] = _either(properties[name], value) if name in properties else value
+    demanded = [{str(name) for name in list_or_empty(branch.get("required"))} for branch in branches]
+    if demanded:
+        common = set.union(*demanded) if combinator == "allOf" else set.intersection(*demanded)
+        required = [str(name) for name in list_or_empty(merged.get("required"))]
+        # In the order of the properties: a set's own order would change the cached prefix with every start.
+        required += [name for name in properties if name in common and name not in required]
+        if required:
+            merged["required"] = required
+    merged["properties"] = properties
+    return merged
+
+
+def _resolved(branch: JsonObject, root: JsonObject) -> JsonObject:
+    """`branch`, or what it refers to in the root's definitions."""
+    reference = branch.get("$ref")
+    if isinstance(reference, str) and reference.startswith("#/$defs/"):
+        name = reference.removeprefix("#/$defs/")
+        return object_or_empty(object_or_empty(root.get("$defs")).get(name)) or branch
+    return branch
+
+
+def _either(one: Any, other: Any) -> Any:
+    """A schema for a property that two branches declare."""
+    if one == other:
+        return one
+    if isinstance(one, dict) and list(cast("JsonObject", one)) == ["anyOf"]:
+        choices = list_or_empty(cast("JsonObject", one)["anyOf"])
+        return one if other in choices else {"anyOf": [*choices, other]}
+    return {"anyOf": [one, other]}
+
+
+def _enforceable(schema: JsonObject) -> JsonObject:
+    for name in _OF_THE_DOCUMENT:
+        schema.pop(name, None)
+    described = {name: schema.pop(name) for name in _ONLY_DESCRIBED if name in schema and not _harmless(name, schema)}
+    if "format" in schema and schema["format"] not in _FORMATS:
+        described["format"] = schema.pop("format")
+    if "oneOf" in schema and "anyOf" not in schema:
+        schema["anyOf"] = schema.pop("oneOf")
+    if _is_object(schema):
+        if (others := schema.get("additionalProperties")) not in (None, False, True):
+            described["additionalProperties"] = others
+        schema["additionalProperties"] = False
+        schema.setdefault("properties", {})
+    if described:
+        schema["description"] = _with_constraints(schema.get("description"), described)
+    return schema
+
+
+def _harmless(name: str, schema: JsonObject) -> bool:
+    return name == "minItems" and schema[name] in (0, 1)
+
+
+def _is_object(schema: JsonObject) -> bool:
+    kind = schema.get("type")
+    return (
+        kind == "object" or (isinstance(kind, list) and "object" in kind) or (kind is None and "properties" in schema)
+    )
+
+
+def _with_constraints(description: object, constraints: Mapping[str, Any]) -> str:
+    said = "; ".join(f"{name}: {encode_text(value)}" for name, value in constraints.items())
+    return f"{description} ({said})" if isinstance(description, str) and description else f"({said})"

@@ -1,0 +1,75 @@
+"""Where our files live, and how a file with a secret in it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+_NAME = "cliproxyapi"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The program's directories. Nothing is created before something is written."""
+
+    config_dir: Path
+    data_dir: Path
+    log_dir: Path
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str]) -> Paths:
+        """The platform's directories, or those that CLIPROXYAPI_CONFIG_DIR and CLIPROXYAPI_DATA_DIR name."""
+        config = environ.get("CLIPROXYAPI_CONFIG_DIR")
+        data = environ.get("CLIPROXYAPI_DATA_DIR")
+        # Absolute, so that a later change of the working directory moves nothing.
+        data_dir = Path(data).expanduser().absolute() if data else platformdirs.user_data_path(_NAME, appauthor=False)
+        return cls(
+            config_dir=Path(config).expanduser().absolute()
+            if config
+            else platformdirs.user_config_path(_NAME, appauthor=False),
+            data_dir=data_dir,
+            log_dir=data_dir / "log" if data else platformdirs.user_log_path(_NAME, appauthor=False),
+        )
+
+    @property
+    def config_file(self) -> Path:
+        return self.config_dir / "config.toml"
+
+    @property
+    def log_file(self) -> Path:
+        return self.log_dir / "cliproxyapi.log"
+
+    @property
+    def api_key_file(self) -> Path:
+        return self.data_dir / "api_key.json"
+
+
+def make_private_directory(path: Path) -> None:
+    """Create `path` for its owner alone. A directory that is there already keeps its rights: it may be the home."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, readable by its owner alone from the first moment on.
+
+    A reader sees the old file or the new one, never a part. Raises OSError and then leaves everything as it was.
+    """
+    make_private_directory(path.parent)
+    # mkstemp creates the file with 0600 and never follows a link that lies in wait.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
