@@ -309,6 +309,8 @@ def _whole_message(attempt: _Attempt, body: bytes) -> Message:
         message = json_codec.object_or_empty(json_codec.decode(body))
     except json_codec.JSONError:
         message = {}
+    if message.get("type") == "error":
+        raise attempt.error_event(message)
     if message.get("type") != "message" or not isinstance(message.get("content"), list):
         raise _unreadable(attempt, "it is neither an event stream nor a message")
     return cast("Message", message)

@@ -36,7 +36,7 @@ def decode(data: bytes | str) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # msgspec refuses lone surrogates, which real clients send when they cut a text inside an emoji.
         if b"\\ud" not in data.lower() and b"\xed" not in data:
-            raise JSONError(str(error)) from None
+            raise JSONError(_with_position(error, data)) from None
         return _decode_with_surrogates(data)
     if b"\\u0000" in data:
         value = _clean(value)
@@ -44,9 +44,11 @@ def decode(data: bytes | str) -> Any:
 
 
 def encode(value: object) -> bytes:
-    """Compact UTF-8 JSON; integers of any size survive."""
+    """Compact UTF-8 JSON; integers of any size survive. Raises JSONError for what is nested too deeply."""
     try:
         return _encoder.encode(value)
+    except RecursionError:
+        raise JSONError("the JSON is nested too deeply") from None
     except (OverflowError, UnicodeEncodeError, msgspec.ValidationError):
         return json.dumps(_clean(value), ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -64,6 +66,12 @@ def object_or_empty(value: Any) -> dict[str, Any]:
 def list_or_empty(value: Any) -> list[Any]:
     """`value` if it is a JSON array, else an empty one."""
     return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _with_position(error: Exception, data: bytes) -> str:
+    """msgspec says where a mistake is, but not where a text that is cut off ends."""
+    said = str(error)
+    return said if "(byte" in said else f"{said} (byte {len(data)})"
 
 
 def _decode_with_surrogates(data: bytes) -> Any:

@@ -55,7 +55,7 @@ class ModelRules:
 
     def nearest_effort(self, wanted: Effort) -> Effort | None:
         """`wanted`, or the next level above it that this model has, or its highest. None where it has no levels."""
-        at_least = [level for level in self.efforts if EFFORTS.index(level) >= EFFORTS.index(wanted)]
+        at_least: list[Effort] = [level for level in self.efforts if EFFORTS.index(level) >= EFFORTS.index(wanted)]
         return at_least[0] if at_least else self.efforts[-1] if self.efforts else None
 
 

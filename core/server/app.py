@@ -21,7 +21,7 @@ from ..answers import Accumulator
 from ..credentials.api_key import ApiKeyStore
 from ..dialects import messages as native
 from ..dialects.chat_completions.chunks import ChunkEncoder
-from ..dialects.chat_completions.completion import render_completion
+from ..dialects.chat_completions.completion import FINISH_REASONS, render_completion
 from ..dialects.chat_completions.errors import render_error
 from ..dialects.chat_completions.reasoning import ThinkingMemory
 from ..dialects.chat_completions.request import ChatRequest, Defaults, ignored_header, parse_request
@@ -201,7 +201,10 @@ class App:
             model_aliases=settings.model_aliases,
             recall=self._memory.recall,
         )
-        chat = parse_request(_json(body), defaults)
+        try:
+            chat = parse_request(_json(body), defaults)
+        except RecursionError:
+            raise _invalid_json("it is nested too deeply") from None
         call = ChatCall(chat, downstream, self._lessons)
         serve = self._chat_stream if chat.stream else self._chat_whole
         await serve(chat, call, downstream)
@@ -214,14 +217,16 @@ class App:
             tool_names=chat.tool_names,
             legacy_functions=chat.legacy_functions,
             on_thinking=self._memory.remember,
-            fallback_id=f"chatcmpl-{secrets.token_hex(12)}",
+            fallback_id=_completion_id(),
         )
+        downstream.usage = encoder.usage
         relay = ChatRelay(downstream, encoder, call.headers, self._tuning.heartbeat)
 
         async def work() -> None:
             async with relay.heartbeat(), self._gateway.open_events(call) as opened:
                 call.note(opened.headers)
                 await relay.relay(opened)
+                _note_stop_reason(encoder.stop_reason)
 
         try:
             await self._race(work(), downstream)
@@ -240,10 +245,12 @@ class App:
     async def _chat_whole(self, chat: ChatRequest, call: ChatCall, downstream: Downstream) -> None:
         async def work() -> None:
             accumulator = Accumulator()
+            downstream.usage = accumulator.message["usage"]
             async with self._gateway.open_events(call) as opened:
                 call.note(opened.headers)
                 async for batch in opened.batches():
                     accumulator.feed(batch)
+            _note_stop_reason(accumulator.message["stop_reason"])
             completion = render_completion(
                 accumulator.message,
                 model=chat.model,
@@ -251,6 +258,7 @@ class App:
                 tool_names=chat.tool_names,
                 legacy_functions=chat.legacy_functions,
                 on_thinking=self._memory.remember,
+                fallback_id=_completion_id(),
             )
             await downstream.answer(200, json_codec.encode(completion), call.headers())
 
@@ -355,7 +363,10 @@ class ChatCall:
         self._downstream.note(route=route, model=self._chat.body["model"])
 
     def request(self) -> UpstreamRequest:
-        return UpstreamRequest(json_codec.encode(self._chat.body))
+        try:
+            return UpstreamRequest(json_codec.encode(self._chat.body))
+        except json_codec.JSONError as error:
+            raise _invalid_json(str(error)) from None
 
     def heal(self, error: UpstreamError) -> bool:
         lesson = diagnose(error.message, self._chat.body)
@@ -425,7 +436,21 @@ def _json(body: bytes) -> Any:
     try:
         return json_codec.decode(body)
     except json_codec.JSONError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from error
+        raise _invalid_json(str(error)) from error
+
+
+def _invalid_json(why: str) -> InvalidRequest:
+    return InvalidRequest(f"The request body is not valid JSON: {why}.", code="invalid_json")
+
+
+def _completion_id() -> str:
+    return f"chatcmpl-{secrets.token_hex(12)}"
+
+
+def _note_stop_reason(stop_reason: str | None) -> None:
+    """Tomorrow's stop reasons end an answer like any other, but somebody should get to know of them."""
+    if stop_reason not in FINISH_REASONS:
+        log.warning("unknown stop reason %r: the client was told 'stop'", stop_reason)
 
 
 def _internal_error() -> InternalError:
@@ -467,7 +492,7 @@ def _log_request(path: str, downstream: Downstream) -> None:
         return
     first = "-" if downstream.first_write is None else f"{(downstream.first_write - downstream.opened_at) * 1000:.0f}"
     log.info(
-        "%s %s %s route=%s model=%s first_ms=%s total_ms=%.0f%s",
+        "%s %s %s route=%s model=%s first_ms=%s total_ms=%.0f input_tokens=%s output_tokens=%s%s",
         downstream.scope["method"],
         path[:80],
         downstream.status or "-",
@@ -475,5 +500,7 @@ def _log_request(path: str, downstream: Downstream) -> None:
         downstream.model or "-",
         first,
         downstream.age() * 1000,
+        downstream.usage.get("input_tokens", "-"),
+        downstream.usage.get("output_tokens", "-"),
         "" if downstream.finished else " broken off",
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from typing import Any
 
 from ..errors import RequestTooLarge
+from ..messages import Usage
 
 Scope = MutableMapping[str, Any]
 ASGIMessage = MutableMapping[str, Any]
@@ -39,6 +40,8 @@ class Downstream:
         # For the log: which route and model served the request.
         self.route: str | None = None
         self.model: str | None = None
+        # Token counts as the upstream told them, so far: of an answer that broke off, those of its beginning.
+        self.usage: Usage = {}
         # Headers that every answer to this request carries: CORS, where the person allowed a web page.
         self.extra: list[tuple[bytes, bytes]] = []
 

@@ -16,9 +16,10 @@ from ... import json_codec
 from ...json_codec import list_or_empty, object_or_empty
 from ...messages import JsonObject, RedactedThinkingBlock, ThinkingBlock
 
-# Thinking blocks remembered for a tool-call id.
-Recall = Callable[[str], list[JsonObject] | None]
+# Thinking that Claude will take back.
 SignedBlock = ThinkingBlock | RedactedThinkingBlock
+# What is remembered for a tool call, by its id.
+Recall = Callable[[str], Sequence[SignedBlock] | None]
 
 _TYPE = "reasoning.encrypted"
 _FORMAT = "anthropic-claude-v1"
@@ -82,9 +83,9 @@ class ThinkingMemory:
         self._most_calls = most_calls
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._blocks: OrderedDict[str, tuple[list[JsonObject], int]] = OrderedDict()
+        self._blocks: OrderedDict[str, tuple[Sequence[SignedBlock], int]] = OrderedDict()
 
-    def remember(self, tool_ids: Iterable[str], blocks: list[JsonObject]) -> None:
+    def remember(self, tool_ids: Iterable[str], blocks: Sequence[SignedBlock]) -> None:
         size = len(json_codec.encode(blocks))
         for key in map(_key, tool_ids):
             _, replaced = self._blocks.pop(key, ([], 0))
@@ -94,7 +95,7 @@ class ThinkingMemory:
             _, (_, freed) = self._blocks.popitem(last=False)
             self._bytes -= freed
 
-    def recall(self, tool_id: str) -> list[JsonObject] | None:
+    def recall(self, tool_id: str) -> Sequence[SignedBlock] | None:
         blocks, _ = self._blocks.get(_key(tool_id), (None, 0))
         return blocks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,13 +14,13 @@ from .caching import place_breakpoints
 from .fields import Fields, ignored_header
 from .history import History, parse_history
 from .names import ToolNames
-from .reasoning import Recall
+from .reasoning import Recall, SignedBlock
 from .response_format import ResponseFormat, parse_response_format
 
 __all__ = ["ChatRequest", "Defaults", "ignored_header", "parse_request"]
 
 
-def _nothing(_tool_id: str) -> list[JsonObject] | None:
+def _nothing(_tool_id: str) -> Sequence[SignedBlock] | None:
     return None
 
 

@@ -135,8 +135,8 @@ def _or_null(schema: JsonObject) -> JsonObject:
     match schema.get("type"):
         case "null" | None:
             return schema
-        case list() as kinds:
-            kinds = cast("list[Any]", kinds)
+        case list():
+            kinds = list_or_empty(schema["type"])
             return {**schema, "type": kinds if "null" in kinds else [*kinds, "null"]}
         case kind:
             nullable: JsonObject = {**schema, "type": [kind, "null"]}
@@ -155,10 +155,12 @@ def _merged(root: JsonObject, combinator: str) -> JsonObject:
     properties: JsonObject = dict(object_or_empty(merged.get("properties")))
     for branch in branches:
         for name, value in object_or_empty(branch.get("properties")).items():
-            properties[name] = _either(properties[name], value) if name in properties else value
-    demanded = [{str(name) for name in list_or_empty(branch.get("required"))} for branch in branches]
+            if properties.setdefault(name, value) != value:
+                properties[name] = _either(properties[name], value)
+    demanded: list[set[str]] = [set(map(str, list_or_empty(branch.get("required")))) for branch in branches]
     if demanded:
-        common = set.union(*demanded) if combinator == "allOf" else set.intersection(*demanded)
+        first, *others = demanded
+        common = first.union(*others) if combinator == "allOf" else first.intersection(*others)
         required = [str(name) for name in list_or_empty(merged.get("required"))]
         # In the order of the properties: a set's own order would change the cached prefix with every start.
         required += [name for name in properties if name in common and name not in required]
@@ -177,14 +179,11 @@ def _resolved(branch: JsonObject, root: JsonObject) -> JsonObject:
     return branch
 
 
-def _either(one: Any, other: Any) -> Any:
+def _either(one: Any, other: Any) -> JsonObject:
     """A schema for a property that two branches declare."""
-    if one == other:
-        return one
-    if isinstance(one, dict) and list(cast("JsonObject", one)) == ["anyOf"]:
-        choices = list_or_empty(cast("JsonObject", one)["anyOf"])
-        return one if other in choices else {"anyOf": [*choices, other]}
-    return {"anyOf": [one, other]}
+    known = object_or_empty(one)
+    choices = list_or_empty(known["anyOf"]) if list(known) == ["anyOf"] else [one]
+    return {"anyOf": choices if other in choices else [*choices, other]}
 
 
 def _enforceable(schema: JsonObject) -> JsonObject:

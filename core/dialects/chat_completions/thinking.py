@@ -154,7 +154,7 @@ def _from_native(
         if name not in ("type", "budget_tokens", "display"):
             fields.ignore(f"thinking.{name}")
     display = _display(native)
-    effort = rules.nearest_effort(cast("Effort", level)) if level in EFFORTS else None
+    effort = rules.nearest_effort(level) if level in EFFORTS else None
     match native.get("type"):
         case "disabled" | "between_tools" as off:
             if level is not None:

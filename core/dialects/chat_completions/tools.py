@@ -165,7 +165,7 @@ def _wanted_choice(tools: Tools, fields: Fields) -> Any:
             fields.ignore("function_call")
         return choice
     if isinstance(legacy, dict):
-        return {"type": "function", "function": legacy}
+        return {"type": "function", "function": cast("JsonObject", legacy)}
     return legacy if legacy is not None else choice
 
 
