@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.credentials.api_key import ApiKeyStore
-from core.paths import Paths
 from core.settings import SettingsStore
 
+from core.paths import Paths
 from core.server.app import App, Tuning
 from core.server.thread import ServerThread
 from core.status import StatusBoard

@@ -1,0 +1,91 @@
+"""JSON Schemas on their way to Claude: what P28, T9 and T15 ask for, over and over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.dialects.chat_completions.schemas import output_schema, tool_schema
+from core.errors import InvalidRequest
+
+KEYWORDS = (
+    "type properties items anyOf allOf oneOf required $ref enum definitions nullable minimum exclusiveMinimum "
+    "additionalProperties description format a"
+).split()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["object", "string", "#/definitions/a", "x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3) | st.sampled_from(["anyOf", "properties", "type"]), JSON, max_size=5))
+def test_any_object_becomes_a_schema_and_nothing_breaks(schema: dict[str, Any]) -> None:
+    root = tool_schema(schema, "p")
+    assert root["type"] == "object"
+    assert not {"anyOf", "oneOf", "allOf"} & set(root)
+    output_schema(schema, "p")
+
+
+def test_p28_every_object_is_closed_and_constraints_move_into_the_description() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "list": {"type": "array", "items": {"type": "object"}, "maxItems": 3, "minItems": 1},
+            "name": {"type": "string", "pattern": "^a", "description": "Who"},
+            "when": {"type": "string", "format": "date"},
+            "odd": {"type": "string", "format": "byte"},
+            "open": {"type": "object", "additionalProperties": {"type": "string"}},
+            "either": {"oneOf": [{"type": "string"}, {"$ref": "#/definitions/x"}]},
+        },
+        "definitions": {"x": {"properties": {}}},
+    }
+    assert output_schema(schema, "p") == {
+        "type": "object",
+        "properties": {
+            "list": {
+                "type": "array",
+                "items": {"type": "object", "properties": {}, "additionalProperties": False},
+                "minItems": 1,
+                "description": "(maxItems: 3)",
+            },
+            "name": {"type": "string", "description": 'Who (pattern: "^a")'},
+            "when": {"type": "string", "format": "date"},
+            "odd": {"type": "string", "description": '(format: "byte")'},
+            "open": {
+                "type": "object",
+                "properties": {},
+                "additionalProperties": False,
+                "description": '(additionalProperties: {"type":"string"})',
+            },
+            "either": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/x"}]},
+        },
+        "$defs": {"x": {"properties": {}, "additionalProperties": False}},
+        "additionalProperties": False,
+    }
+
+
+def test_t9_branches_are_found_behind_their_references() -> None:
+    schema = {"$defs": {"a": {"properties": {"x": {}}, "required": ["x"]}}, "allOf": [{"$ref": "#/$defs/a"}]}
+    merged = tool_schema(schema, "p")
+    assert merged["properties"] == {"x": {}}
+    assert merged["required"] == ["x"]
+
+
+def test_the_clients_own_schema_is_left_alone() -> None:
+    schema = {"type": "object", "properties": {"a": {"nullable": True, "type": "string"}}}
+    tool_schema(schema, "p")
+    output_schema(schema, "p")
+    assert schema == {"type": "object", "properties": {"a": {"nullable": True, "type": "string"}}}
+
+
+def test_a_schema_without_an_end_is_refused_and_not_followed() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(300):
+        schema = {"items": schema}
+    with pytest.raises(InvalidRequest) as caught:
+        tool_schema(schema, "tools[0].function.parameters")
+    assert caught.value.param == "tools[0].function.parameters"
