@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from core.dialects.chat_completions.schemas import output_schema, tool_schema
 from core.errors import InvalidRequest
 
-KEYWORDS = (
-    "type properties items anyOf allOf oneOf required $ref enum definitions nullable minimum exclusiveMinimum "
-    "additionalProperties description format a"
-).split()
+KEYWORDS = [
+    *("type", "properties", "items", "anyOf", "allOf", "oneOf", "required", "$ref", "enum", "definitions", "a"),
+    *("nullable", "minimum", "exclusiveMinimum", "additionalProperties", "description", "format"),
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["object", "string", "#/definitions/a", "x"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=5),
