@@ -105,6 +105,13 @@ class NotSignedIn(ProxyError):
     title = "Not signed in"
 
 
+class CredentialLocked(ProxyError):
+    """The sign-in is there, but the system does not give it out."""
+
+    status, code = 401, "credential_locked"
+    title = "The sign-in is locked"
+
+
 class ProxyStopping(ProxyError):
     """The server is being stopped: new requests and open streams end with this."""
 

@@ -1,1 +1,118 @@
-"""The log: one rotating file for its owner alone, and nothing secret in it."""
+"""The log: one rotating file for its owner alone, metadata only, and nothing secret in it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import cast
+
+from .paths import Paths, make_private_directory
+
+_MAX_BYTES = 1024 * 1024
+_OLD_FILES = 3
+_LOGGERS = ("cliproxyapi", "uvicorn.error", "asyncio")
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+# uvicorn's own word for a stream that we broke off on purpose, because its client must not take it for complete.
+_BROKEN_ON_PURPOSE = "ASGI callable returned without completing response."
+
+_HIDDEN = "[redacted]"
+# Each of these reads a text once: the classes of neighbouring parts do not overlap, and repetitions have a bound.
+_KEY = r"sk-ant-[A-Za-z0-9_-]+"
+_SCHEME = r"\b(Bearer|Basic)\s{1,3}[A-Za-z0-9._~+/=-]+"
+_HEADER = r"\b(x-api-key|authorization)(\"?\s{0,3}[:=]\s{0,3}\"?)(?!(?:Bearer|Basic)\b)[^\s\",;]+"
+_SIGNED_JSON = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+_EMAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+_USERINFO = r"(://)[^/@\s:]{1,256}:[^/@\s]{1,256}@"
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(_KEY), _HIDDEN),
+    (re.compile(_SCHEME, re.IGNORECASE), rf"\1 {_HIDDEN}"),
+    (re.compile(_HEADER, re.IGNORECASE), rf"\1\2{_HIDDEN}"),
+    (re.compile(_SIGNED_JSON), _HIDDEN),
+    (re.compile(_EMAIL), _HIDDEN),
+    (re.compile(_USERINFO), rf"\1{_HIDDEN}@"),
+)
+
+
+def redact(text: str) -> str:
+    """`text` without keys, tokens, passwords in addresses, and e-mail addresses."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class _Formatter(logging.Formatter):
+    """Redacts what is written in the end, tracebacks included, whatever it was put together from."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """A rotating file that nobody else can read, from the moment it is there."""
+
+    def _open(self) -> TextIOWrapper:
+        def opener(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        return cast("TextIOWrapper", open(self.baseFilename, self.mode, encoding="utf-8", opener=opener))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk must not stop the proxy, nor fill a terminal."""
+
+    def doRollover(self) -> None:
+        # Where the old file cannot be renamed (it is open elsewhere, on Windows) writing goes on in it.
+        with contextlib.suppress(OSError):
+            super().doRollover()
+        if self.stream is None:
+            self.stream = self._open()
+
+
+def _wanted(record: logging.LogRecord) -> bool:
+    return record.getMessage() != _BROKEN_ON_PURPOSE
+
+
+@contextmanager
+def logging_to(paths: Paths, level: str, *, console: bool = False) -> Generator[str | None]:
+    """While this is open, what the program has to say goes into `paths.log_file`, and to a terminal with `console`.
+
+    Where the file cannot be written (a read-only home) the program goes on without; what it yields then says so.
+    """
+    handlers: list[logging.Handler] = []
+    problem = None
+    try:
+        handlers.append(_file_handler(paths.log_file))
+    except OSError as error:
+        problem = f"No log is written, as {paths.log_file} cannot be: {error.strerror}."
+    if console:
+        handlers.append(logging.StreamHandler())
+    if not handlers:
+        handlers.append(logging.NullHandler())
+    for handler in handlers:
+        handler.setFormatter(_Formatter(_FORMAT))
+        handler.addFilter(_wanted)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    for logger in loggers:
+        logger.propagate = False
+        logger.handlers = list(handlers)
+        logger.setLevel(level.upper() if logger.name == "cliproxyapi" else logging.WARNING)
+    try:
+        yield problem
+    finally:
+        for logger in loggers:
+            logger.handlers = []
+            logger.propagate = True
+        for handler in handlers:
+            handler.close()
+
+
+def _file_handler(path: Path) -> logging.Handler:
+    make_private_directory(path.parent)
+    return _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=_OLD_FILES)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from .credentials.api_key import ApiKeyStore
-from .errors import NotSignedIn
+from .errors import CredentialLocked, NotSignedIn
 from .settings import SettingsStore
 from .upstreams import Upstream
 from .upstreams.anthropic_http import AnthropicHTTP, Timeouts
@@ -60,7 +60,10 @@ class RouteTable:
         """Whether the chosen route could sign a request: for `/health`."""
         if self._settings.current.route == "demo":
             return "not_needed"
-        key = await asyncio.to_thread(self._api_keys.find)
+        try:
+            key = await asyncio.to_thread(self._api_keys.find)
+        except CredentialLocked:
+            return "locked"
         return "signed_in" if key else "not_signed_in"
 
     async def close(self) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 from core.credentials.api_key import ApiKeyStore
 from core.paths import Paths
-from core.settings import SettingsError, SettingsStore
-
 from core.server.app import App
 from core.server.thread import PortUnavailable, ServerThread
+from core.settings import SettingsError, SettingsStore
 from core.status import StatusBoard
 
 log = logging.getLogger("cliproxyapi")
@@ -51,8 +50,11 @@ def _on_signals(store: SettingsStore, leave: threading.Event) -> None:
         # The signal arrives between two instructions of the main thread, which may hold the log's lock.
         threading.Thread(target=_reload, args=(store,), daemon=True).start()
 
+    def stop(*_: object) -> None:
+        leave.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: leave.set())
+        signal.signal(number, stop)
     if sys.platform != "win32":
         signal.signal(signal.SIGHUP, reload)
 

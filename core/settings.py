@@ -1,0 +1,277 @@
+"""Settings: a TOML file, then the environment, then flags; each value knows where it came from."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import logging
+import threading
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from .paths import Paths
+
+log = logging.getLogger("cliproxyapi.settings")
+
+Route = Literal["auto", "api-key", "demo"]
+ROUTES: tuple[Route, ...] = ("auto", "api-key", "demo")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+DEFAULT = "default"
+_PREFIX = "CLIPROXYAPI_"
+# Variables of ours that are no settings.
+_OTHER_VARIABLES = ("CONFIG_DIR", "DATA_DIR")
+# What cannot change while the server listens.
+_NEEDS_RESTART = ("host", "port")
+_SECRET = ("api_key",)
+
+
+class SettingsError(ValueError):
+    """A setting that makes no sense. The message names where it stands, its key and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. `port` 0 is any free one; `max_output_tokens` is for requests that name no limit."""
+
+    host: str = "127.0.0.1"
+    port: int = 3456
+    route: Route = "auto"
+    upstream_url: str = "https://api.anthropic.com"
+    log_level: str = "info"
+    # What clients must send; None lets everybody on this machine in.
+    api_key: str | None = field(default=None, repr=False)
+    # Names in a `Host` header, beside those of this machine itself.
+    allowed_hosts: tuple[str, ...] = ()
+    # Web pages that may call this proxy.
+    allowed_origins: tuple[str, ...] = ()
+    max_output_tokens: int = 32_000
+    prompt_cache: Literal["auto", "off"] = "auto"
+    default_model: str | None = None
+    model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    # By name: the path of the file, a variable, or a flag. What is not in here is the default.
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def source(self, name: str) -> str:
+        return self.sources.get(name, DEFAULT)
+
+
+def load_settings(paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]) -> tuple[Settings, list[str]]:
+    """The settings, and warnings about what was not understood. `flags` maps names to values, None where not given.
+
+    Raises SettingsError.
+    """
+    warnings: list[str] = []
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, name, value in [
+        *_from_file(paths, warnings),
+        *_from_environment(environ, warnings),
+        *((f"--{name.replace('_', '-')}", name, value) for name, value in flags.items() if value is not None),
+    ]:
+        try:
+            values[name] = _READERS[name](value)
+        except ValueError as error:
+            shown = "" if name in _SECRET else f" = {value!r}"
+            raise SettingsError(f"{source}: {name}{shown}: {error}") from None
+        sources[name] = source
+    settings = Settings(**values, sources=sources)
+    if not is_loopback(settings.host) and not settings.api_key:
+        raise SettingsError(
+            f"{settings.source('host')}: host = {settings.host!r}: other machines could use your account. Set api_key "
+            "(or CLIPROXYAPI_API_KEY) as well, which clients must then send, or leave the host at 127.0.0.1."
+        )
+    return settings, warnings
+
+
+class SettingsStore:
+    """The settings in force. `reload` takes up what was edited; any thread may read `current`."""
+
+    def __init__(self, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
+        """Raises SettingsError."""
+        self._paths = paths
+        self._environ = environ
+        self._flags = flags
+        self._lock = threading.Lock()
+        self.current, self.warnings = load_settings(paths, environ, flags)
+        self._warn()
+
+    def reload(self) -> None:
+        """Raises SettingsError for a bad edit, and then all stays as it was."""
+        with self._lock:
+            wanted, self.warnings = load_settings(self._paths, self._environ, self._flags)
+            self._warn()
+            kept = {name: getattr(self.current, name) for name in _NEEDS_RESTART}
+            for name, value in kept.items():
+                if getattr(wanted, name) != value:
+                    log.warning("%s changed: restart the proxy to take it up", name)
+            self.current = replace(wanted, **kept)
+        log.info("settings taken up")
+
+    def _warn(self) -> None:
+        for warning in self.warnings:
+            log.warning("%s", warning)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address, can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _from_file(paths: Paths, warnings: list[str]) -> list[tuple[str, str, Any]]:
+    path = paths.config_file
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        table = tomllib.loads(text)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not a text file in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    for name in table.keys() - _READERS.keys():
+        warnings.append(_unknown(f"{path}: {name}", name))
+    return [(str(path), name, value) for name, value in table.items() if name in _READERS]
+
+
+def _from_environment(environ: Mapping[str, str], warnings: list[str]) -> list[tuple[str, str, Any]]:
+    found: list[tuple[str, str, Any]] = []
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(_PREFIX) or not text:
+            continue
+        suffix = variable.removeprefix(_PREFIX)
+        name = suffix.lower()
+        if name in _READERS:
+            found.append((variable, name, _from_text(variable, name, text)))
+        elif suffix not in _OTHER_VARIABLES:
+            warnings.append(_unknown(variable, name))
+    return found
+
+
+def _from_text(variable: str, name: str, text: str) -> Any:
+    """A variable's text as the kind of value that the file would hold."""
+    if name in ("port", "max_output_tokens"):
+        try:
+            return int(text)
+        except ValueError:
+            return text
+    if name in ("allowed_hosts", "allowed_origins"):
+        return _items(text)
+    if name == "model_aliases":
+        pairs = [item.partition("=") for item in _items(text)]
+        if not all(separator for _, separator, _ in pairs):
+            raise SettingsError(f"{variable}: write aliases as name=model,name=model")
+        return {alias.strip(): model.strip() for alias, _, model in pairs}
+    return text
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _unknown(where: str, name: str) -> str:
+    meant = difflib.get_close_matches(name, _READERS, n=1)
+    return f"{where} is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
+
+
+# One reader for each setting: the value as TOML gives it → the value, or a ValueError that says what is expected.
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("text is expected")
+    return value.strip()
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def _number(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most} is expected")
+        return value
+
+    return read
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("a list of texts is expected")
+    return tuple(_text(item).lower().rstrip("/") for item in cast("list[Any]", value))
+
+
+def _aliases(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError("a table of names and models is expected")
+    return {_text(alias): _text(model) for alias, model in cast("dict[Any, Any]", value).items()}
+
+
+def _host(value: Any) -> str:
+    host = _text(value).removeprefix("[").removesuffix("]")
+    if "://" in host or "/" in host or " " in host or (":" in host and not _is_address(host)):
+        raise ValueError("an address like 127.0.0.1 is expected; the port is a setting of its own")
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _key(value: Any) -> str:
+    key = _text(value)
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("letters, digits and punctuation of ASCII only, without spaces")
+    return key
+
+
+def _url(value: Any) -> str:
+    url = _text(value).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or parts.username:
+        raise ValueError("an address like https://api.anthropic.com is expected")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("https is needed: your key would travel in the clear")
+    return url
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "host": _host,
+    "port": _number(0, 65535),
+    "route": _one_of(*ROUTES),
+    "upstream_url": _url,
+    "log_level": _one_of(*LOG_LEVELS),
+    "api_key": _key,
+    "allowed_hosts": _texts,
+    "allowed_origins": _texts,
+    "max_output_tokens": _number(1, 10_000_000),
+    "prompt_cache": _one_of("auto", "off"),
+    "default_model": _text,
+    "model_aliases": _aliases,
+}
+
+assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}

@@ -1,0 +1,188 @@
+"""The command line: what a person can do from a terminal.
+
+Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong settings (the last two as in BSD's sysexits.h).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from core import __version__
+from core.log import logging_to
+from core.paths import Paths
+from core.settings import LOG_LEVELS, ROUTES, SettingsError, SettingsStore
+
+FAILED, USAGE, BAD_SETTINGS, INTERRUPTED = 1, 64, 78, 130
+
+_MODEL = "claude-sonnet-4-6"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every command begins with."""
+
+    paths: Paths
+    debug: bool
+
+    def settings(self, **flags: Any) -> SettingsStore:
+        """Raises SettingsError."""
+        return SettingsStore(self.paths, os.environ, flags)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code. Nothing that can go wrong shows a traceback, but with `--debug`."""
+    debug = "--debug" in arguments
+    try:
+        result = cli.main(list(arguments), prog_name="cliproxyapi", standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.UsageError as error:
+        _complain(f"{error.format_message()} `cliproxyapi --help` shows what there is.")
+        return USAGE
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return FAILED
+    except SettingsError as error:
+        _complain(str(error))
+        return BAD_SETTINGS
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_standard_output()
+        return FAILED
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"Something went wrong: {error or type(error).__name__}. Try again with --debug to see more.")
+        return FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str) -> None:
+    click.echo(f"cliproxyapi: {message}", err=True)
+
+
+def _forget_standard_output() -> None:
+    """Nobody reads any more; without this Python complains once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cliproxyapi", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> int | None:
+    """A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in."""
+    context.obj = Context(Paths.find(os.environ), debug)
+    if context.invoked_subcommand is None:
+        return _serve(context.obj, {})
+    return None
+
+
+@cli.command()
+@click.option("--port", type=int, help="The port to listen on; 0 takes any free one.")
+@click.option("--host", help="The address to listen on.")
+@click.option("--route", help=f"How requests reach Claude: {', '.join(ROUTES)}.")
+@click.option("--demo", is_flag=True, help="Answer without Claude and without an account, to try things out.")
+@click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@click.pass_obj
+def serve(context: Context, port: int | None, host: str | None, route: str | None, demo: bool, debug: bool) -> int:
+    """Serve until Ctrl-C."""
+    if demo and route not in (None, "demo"):
+        raise click.UsageError("--demo is a route of its own; leave --route out.")
+    flags = {"port": port, "host": host, "route": "demo" if demo else route}
+    return _serve(Context(context.paths, context.debug or debug), flags)
+
+
+def _serve(context: Context, flags: dict[str, Any]) -> int:
+    if context.debug:
+        flags = {**flags, "log_level": LOG_LEVELS[0]}
+    store = context.settings(**flags)
+    with logging_to(context.paths, store.current.log_level, console=context.debug) as problem:
+        for warning in [*store.warnings, *([problem] if problem else [])]:
+            _complain(warning)
+        from .app import run_server
+
+        return run_server(store, context.paths, announce=click.echo)
+
+
+@cli.command()
+@click.argument("text")
+@click.option("--model", default=_MODEL, show_default=True, help="The model to ask.")
+@click.option("--port", type=int, help="Where the proxy listens, if not where the settings say.")
+@click.pass_obj
+def chat(context: Context, text: str, model: str, port: int | None) -> int:
+    """Say TEXT to Claude through the proxy that runs."""
+    from .client import LocalProxy
+
+    LocalProxy(context.settings(port=port).current).chat(text, model, lambda part: click.echo(part, nl=False))
+    click.echo()
+    return 0
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--port", type=int, help="Where the proxy listens, if not where the settings say.")
+@click.pass_obj
+def status(context: Context, as_json: bool, port: int | None) -> int:
+    """Say whether the proxy runs, and how it reaches Claude. Exits with 1 where it does not run."""
+    from .client import LocalProxy, status_lines
+
+    proxy = LocalProxy(context.settings(port=port).current)
+    state = proxy.status()
+    if as_json:
+        from core import json_codec
+
+        click.echo(json_codec.encode_text(state))
+    else:
+        click.echo("\n".join(status_lines(state)))
+    return 0 if state["running"] else FAILED
+
+
+@cli.command()
+@click.option("--api-key", is_flag=True, help="Store an API key of the Console (platform.claude.com).")
+@click.pass_obj
+def login(context: Context, api_key: bool) -> int:
+    """Sign in. The key is read from a prompt or from standard input, never from the command line."""
+    if not api_key:
+        raise click.UsageError("Choose how to sign in: `cliproxyapi login --api-key`.")
+    from core.credentials.api_key import ApiKeyStore, checked
+
+    from .client import verify_api_key
+
+    store = ApiKeyStore(context.paths, os.environ)
+    settings = context.settings().current
+    if sys.stdin.isatty():
+        given = click.prompt("API key (it is not shown)", hide_input=True, err=True)
+    else:
+        given = sys.stdin.readline()
+    try:
+        key = checked(given)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    verify_api_key(settings.upstream_url, key)
+    try:
+        place = store.store(key)
+    except OSError as error:
+        raise click.ClickException(f"The key cannot be stored: {error.strerror}: {error.filename}.") from None
+    click.echo(f"Claude accepts this key. It is stored in {place}.")
+    return 0
+
+
+@cli.command()
+@click.pass_obj
+def logout(context: Context) -> int:
+    """Forget the API key that was stored here."""
+    from core.credentials.api_key import ENVIRONMENT_VARIABLE, ApiKeyStore
+
+    store = ApiKeyStore(context.paths, os.environ)
+    click.echo("The stored API key is forgotten." if store.delete() else "No API key was stored here.")
+    if store.from_environment():
+        click.echo(f"{ENVIRONMENT_VARIABLE} is still set, and is used.")
+    return 0

@@ -1,0 +1,154 @@
+"""The command line as a client: of the proxy that runs on this machine, and of Claude to verify a key."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+import httpx
+import truststore
+
+from core import __version__, json_codec, sse
+from core.json_codec import list_or_empty, object_or_empty
+from core.messages import ANTHROPIC_VERSION
+from core.settings import Settings
+from core.upstreams.anthropic_http import proxy_for
+
+_SERVICE = "cliproxyapi"
+
+_SIGN_INS: Mapping[str, str] = {
+    "signed_in": "signed in",
+    "not_signed_in": "not signed in: store an API key with `cliproxyapi login --api-key`",
+    "locked": "the keyring that holds the API key is locked: unlock it",
+    "not_needed": "not needed",
+}
+
+
+class LocalProxy:
+    """The proxy that runs where `settings` say. Failures are click's exceptions: one sentence each."""
+
+    def __init__(self, settings: Settings) -> None:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+        self._address = (host, settings.port)
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+        headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+        # An answer may take as long as Claude thinks.
+        timeout = httpx.Timeout(600, connect=5)
+        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False)
+
+    def chat(self, text: str, model: str, show: Callable[[str], None]) -> None:
+        """One streamed request; `show` gets the answer's text as it comes."""
+        body = {"model": model, "messages": [{"role": "user", "content": text}], "stream": True}
+        decoder, finished = sse.Decoder(), False
+        try:
+            with self._client.stream("POST", "/v1/chat/completions", json=body) as answer:
+                if not answer.is_success:
+                    raise click.ClickException(_error_of(answer.read(), answer.status_code))
+                for received in answer.iter_raw():
+                    for frame in decoder.feed(received):
+                        finished = _show_chunk(frame.data, show) or finished
+        except httpx.ConnectError:
+            raise self._nothing_there() from None
+        except httpx.HTTPError as error:
+            raise click.ClickException(f"The connection to {self.url} broke: {error}.") from None
+        finally:
+            self._client.close()
+        if not finished:
+            raise click.ClickException("The answer broke off before its end.")
+
+    def status(self) -> dict[str, Any]:
+        """What `/health` says, with `running`; where another program has the port, `port_in_use` says so."""
+        try:
+            with self._client:
+                health = object_or_empty(json_codec.decode(self._client.get("/health", timeout=5).content))
+        except (httpx.HTTPError, json_codec.JSONError):
+            health = {}
+        if health.get("service") == _SERVICE:
+            return {"running": True, "url": self.url, **health}
+        return {"running": False, "url": self.url, "port_in_use": self._somebody_listens()}
+
+    def _nothing_there(self) -> click.ClickException:
+        return click.ClickException(f"Nothing runs at {self.url}. Start the proxy with `cliproxyapi serve`.")
+
+    def _somebody_listens(self) -> bool:
+        try:
+            with socket.create_connection(self._address, timeout=1):
+                return True
+        except OSError:
+            return False
+
+
+def status_lines(state: Mapping[str, Any]) -> list[str]:
+    """`LocalProxy.status` for people."""
+    if not state["running"]:
+        if state["port_in_use"]:
+            return [f"Not running, and another program has the port of {state['url']}."]
+        return [f"Not running at {state['url']}."]
+    auth, upstream = object_or_empty(state.get("auth")), object_or_empty(state.get("upstream"))
+    sign_in = str(auth.get("state"))
+    lines = [
+        f"Running at {state['url']} (version {state.get('version')})",
+        f"Route:       {state.get('route')}",
+        f"Sign-in:     {_SIGN_INS.get(sign_in, sign_in)}",
+        f"Last answer: {_moment(upstream.get('last_ok'))}",
+    ]
+    if upstream.get("last_error"):
+        lines.append(f"Last error:  {upstream['last_error']}")
+    return lines
+
+
+def verify_api_key(upstream_url: str, key: str) -> None:
+    """Ask Claude for its list of models with `key`. Raises click's exception where it is not accepted."""
+    headers = {
+        "x-api-key": key,
+        "anthropic-version": ANTHROPIC_VERSION,
+        "user-agent": f"cliproxyapi/{__version__}",
+    }
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    url = f"{upstream_url}/v1/models"
+    try:
+        with httpx.Client(verify=context, proxy=proxy_for(url, os.environ), trust_env=False, timeout=30) as client:
+            answer = client.get(url, headers=headers)
+    except (httpx.HTTPError, ValueError) as error:
+        raise click.ClickException(
+            f"The key was not stored, as Claude cannot be reached to verify it: {error}. Check the network connection."
+        ) from None
+    if answer.status_code in (401, 403):
+        said = _error_of(answer.content, answer.status_code)
+        raise click.ClickException(f"Claude did not accept this key, so it was not stored: {said}")
+    if not answer.is_success:
+        raise click.ClickException(
+            f"The key was not stored, as Claude could not verify it: status {answer.status_code}. Try again."
+        )
+
+
+def _show_chunk(data: bytes, show: Callable[[str], None]) -> bool:
+    """Whether this was the end of a whole answer."""
+    if data == b"[DONE]":
+        return True
+    chunk = object_or_empty(json_codec.decode(data))
+    if "error" in chunk:
+        raise click.ClickException(_error_of(data, 0))
+    for choice in map(object_or_empty, list_or_empty(chunk.get("choices"))):
+        if text := object_or_empty(choice.get("delta")).get("content"):
+            show(str(text))
+    return False
+
+
+def _error_of(body: bytes, status: int) -> str:
+    try:
+        message = object_or_empty(object_or_empty(json_codec.decode(body)).get("error")).get("message")
+    except json_codec.JSONError:
+        message = None
+    return message if isinstance(message, str) else f"The answer was an error (status {status})."
+
+
+def _moment(seconds: object) -> str:
+    if not isinstance(seconds, (int, float)):
+        return "none yet"
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
