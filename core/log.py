@@ -26,7 +26,7 @@ _BROKEN_ON_PURPOSE = "ASGI callable returned without completing response."
 _HIDDEN = "[redacted]"
 # Each of these reads a text once: the classes of neighbouring parts do not overlap, and repetitions have a bound.
 _KEY = r"sk-ant-[A-Za-z0-9_-]+"
-_SCHEME = r"\b(Bearer|Basic)\s{1,3}[A-Za-z0-9._~+/=-]+"
+_SCHEME = r"\b(Bearer|Basic)\s{1,3}[A-Za-z0-9._~+/=-]{8,}"
 _HEADER = r"\b(x-api-key|authorization)(\"?\s{0,3}[:=]\s{0,3}\"?)(?!(?:Bearer|Basic)\b)[^\s\",;]+"
 _SIGNED_JSON = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
 _EMAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
@@ -110,7 +110,8 @@ def logging_to(paths: Paths, level: str, *, console: bool = False) -> Generator[
             logger.handlers = []
             logger.propagate = True
         for handler in handlers:
-            handler.close()
+            with contextlib.suppress(OSError):  # what is still to be written does not fit on a full disk
+                handler.close()
 
 
 def _file_handler(path: Path) -> logging.Handler:

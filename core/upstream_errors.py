@@ -155,7 +155,8 @@ def _plain(headers: Mapping[str, str], body: bytes) -> str:
     if "cf-mitigated" in headers:
         return "the request was blocked by Cloudflare"
     text = body.decode("utf-8", "replace").strip()
-    if not text or text.startswith(("<", "{", "[")) or "html" in headers.get("content-type", ""):
+    is_prose = " " in text and not text.startswith(("<", "{", "[")) and "\ufffd" not in text
+    if not is_prose or "html" in headers.get("content-type", ""):
         return ""
     return " ".join(text[:_LONGEST_PLAIN_TEXT].split())
 

@@ -166,7 +166,7 @@ def test_e12_cloudflare_is_named() -> None:
 
 def test_e12_a_short_plain_text_is_the_message() -> None:
     assert told(400, b"no such thing").message == "no such thing"
-    assert len(told(400, b"x" * 100_000).message) <= 300
+    assert len(told(400, b"x " * 100_000).message) <= 300
 
 
 @pytest.mark.parametrize("status", [400, 402])
