@@ -103,7 +103,7 @@ def test_the_body_and_the_query_arrive_byte_for_byte_and_the_headers_are_ours(
 
 def test_e1_an_upstream_error_keeps_its_status_and_body(client: anthropic.Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError) as caught:
-        client.messages.create(**{**REQUEST, "seed": 1})
+        client.messages.create(**REQUEST, extra_body={"seed": 1})
     assert caught.value.body["error"]["message"] == "seed: Extra inputs are not permitted"  # type: ignore[index]
     assert caught.value.body["request_id"] == caught.value.response.headers["request-id"]  # type: ignore[index]
 

@@ -1,4 +1,4 @@
-"""How an answer can go differently: errors, odd streams, and streams that end badly. Each `Scenario` serves one request."""
+"""How an answer can go differently: errors, odd streams, streams that end badly. Each `Scenario` serves one request."""
 
 from __future__ import annotations
 
