@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.credentials.api_key import ApiKeyStore
-from core.settings import SettingsStore
-
 from core.paths import Paths
 from core.server.app import App, Tuning
 from core.server.thread import ServerThread
+from core.settings import SettingsStore
 from core.status import StatusBoard
-
-TEST_KEY = "sk-ant-api03-test"
+from tests.simulated_claude.server import TEST_KEY
 
 
 @dataclass(frozen=True)
