@@ -51,6 +51,7 @@ def test_anthropics_client_gets_an_answer_streamed_and_not(client: anthropic.Ant
     assert whole.usage.output_tokens == final.usage.output_tokens > 0
 
 
+@pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("model", [model.id for model in MODELS])
 def test_tools_and_thinking_make_the_round_trip(client: anthropic.Anthropic, model: str) -> None:
     messages: list[Any] = [{"role": "user", "content": 'call get_weather {"city": "Oslo"}'}]
@@ -142,7 +143,9 @@ RESULT = {"type": "tool_result", "tool_use_id": "a", "content": "x"}
 TEXT = {"type": "text", "text": "Hi"}
 MARK = {"cache_control": {"type": "ephemeral"}}
 HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
-OPUS, SONNET, HAIKU = {"model": "claude-opus-5-5"}, {"model": "claude-sonnet-5-5"}, {"model": "claude-haiku-4-5"}
+OPUS, OPUS_5 = {"model": "claude-opus-5-5"}, {"model": "claude-opus-5"}
+SONNET, HAIKU = {"model": "claude-sonnet-5-5"}, {"model": "claude-haiku-4-5"}
+BUDGET = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2000}
 
 REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"max_tokens": None}, "max_tokens: Input should be a valid integer"),
@@ -171,7 +174,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (turns("a", None, "c"), "messages.1.content"),
     (turns("a", "b ") | HAIKU, "cannot end with trailing whitespace"),
     (turns("a", "b"), "does not support assistant message prefill"),
-    (turns("a", "b") | HAIKU | {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2000}, "prefill"),
+    (turns("a", "b") | HAIKU | BUDGET, "prefill"),
     (turns("a", [CALL], "c"), "`tool_use` ids were found without `tool_result` blocks immediately after: a"),
     (turns("a", [CALL], [TEXT, RESULT]), "tool_result blocks must come first"),
     (turns("a", "b", [RESULT]), "unexpected `tool_use_id`"),
@@ -191,8 +194,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (tool() | {"tool_choice": {"type": "tool", "name": "x"}}, "Tool 'x' not found"),
     (tool() | {"tool_choice": {"type": "any"}} | OPUS, 'type "tool" and "any" are not supported'),
     (
-        tool()
-        | {"tool_choice": {"type": "any"}, "thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2000},
+        tool() | {"tool_choice": {"type": "any"}} | BUDGET,
         "Thinking may not be enabled",
     ),
     ({"thinking": {"type": "enabled", "budget_tokens": 100}}, "greater than or equal to 1024"),
