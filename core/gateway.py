@@ -263,33 +263,42 @@ async def _peek_events(attempt: _Attempt) -> OpenedEvents:
 async def _event_batches(attempt: _Attempt, chunks: AsyncIterator[bytes]) -> AsyncIterator[list[Event]]:
     """Batches of events until the message is complete. Raises what ended the stream before that."""
     decoder = sse.Decoder()
-    stop_reason_seen = False
-    async for chunk in chunks:
-        batch: list[Event] = []
-        failure: UpstreamError | None = None
-        try:
-            for frame in decoder.feed(chunk):
-                if (event := decode_event(frame)) is None:
-                    continue
-                if event["type"] == "error":
-                    failure = attempt.error_event(event)
-                    break
-                batch.append(event)
-        except (EventError, sse.FrameTooLarge) as error:
-            failure = _unreadable(attempt, str(error))
-        if batch:
-            yield batch
-        if failure is not None:
-            raise failure
-        if any(event["type"] == "message_stop" for event in batch):
-            await _drain(chunks)
-            return
-        stop_reason_seen = stop_reason_seen or any(_has_stop_reason(event) for event in batch)
-    if not stop_reason_seen:
+    has_stop_reason = False
+    try:
+        async for chunk in chunks:
+            batch, failure = _decoded(attempt, decoder, chunk)
+            if batch:
+                yield batch
+            if failure is not None:
+                raise failure
+            if any(event["type"] == "message_stop" for event in batch):
+                await _drain(chunks)
+                return
+            has_stop_reason = has_stop_reason or any(map(_has_stop_reason, batch))
+    except StreamTruncated:
+        # All content is there once the reason of its end is known.
+        if not has_stop_reason:
+            raise
+    if not has_stop_reason:
         raise StreamTruncated(
             f"{attempt.upstream.host} ended the stream before the answer was complete. What arrived may be cut off; "
             "try again."
         )
+
+
+def _decoded(attempt: _Attempt, decoder: sse.Decoder, chunk: bytes) -> tuple[list[Event], UpstreamError | None]:
+    """The events that `chunk` completed, and what went wrong after them."""
+    batch: list[Event] = []
+    try:
+        for frame in decoder.feed(chunk):
+            if (event := decode_event(frame)) is None:
+                continue
+            if event["type"] == "error":
+                return batch, attempt.error_event(event)
+            batch.append(event)
+    except (EventError, sse.FrameTooLarge) as error:
+        return batch, _unreadable(attempt, str(error))
+    return batch, None
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
