@@ -282,6 +282,14 @@ def test_a_changed_history_makes_its_signatures_invalid(client: anthropic.Anthro
         client.messages.create(model="claude-opus-5-5", max_tokens=100, messages=messages, tools=[TOOL])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-sonnet-4-6"])
+def test_a_forged_signature_is_refused(client: anthropic.Anthropic, model: str) -> None:
+    forged: Any = [{"type": "thinking", "thinking": "Hm", "signature": "forged"}, {"type": "text", "text": "b"}]
+    messages: list[Any] = turns("a", forged, "c")["messages"]
+    with pytest.raises(anthropic.BadRequestError, match="Invalid `signature`"):
+        client.messages.create(model=model, max_tokens=100, messages=messages)
+
+
 def post(claude: SimulatedClaude) -> httpx.Response:
     headers = {"x-api-key": TEST_KEY, "anthropic-version": "2023-06-01"}
     return httpx.post(f"{claude.url}/v1/messages", json=request(stream=True), headers=headers)

@@ -25,7 +25,7 @@ from .validation import blocks_of, cacheable_parts, estimated_tokens
 THOUGHT = "Let me think about it."
 CHARACTERS_PER_TOKEN = 4
 _SECRET = b"simulated"
-_DIRECTIVE = re.compile(r"\bcall ([a-zA-Z0-9_-]+) (?=\{)")
+_DIRECTIVE = re.compile(r"\bcall ([a-zA-Z0-9_-]+)\s+(?=\{)")
 _ids = itertools.count(1)
 
 
@@ -114,7 +114,7 @@ def _blocks(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     tools = {tool["name"]: tool for tool in body.get("tools", []) if "input_schema" in tool}
     choice = body.get("tool_choice", {"type": "auto"})
     calls = list(_directives(said, tools)) if choice["type"] != "none" else []
-    if choice["type"] in ("any", "tool") and not calls:
+    if choice["type"] in ("any", "tool") and not calls and choice.get("name", "") in {"", *tools} and tools:
         tool = tools[choice.get("name", next(iter(tools)))]
         calls = [(tool["name"], instance_of(tool["input_schema"], tool["input_schema"]))]
     if choice.get("disable_parallel_tool_use"):

@@ -12,7 +12,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +34,11 @@ _BETAS = (
     "interleaved-thinking-2025-05-14",
     "fine-grained-tool-streaming-2025-05-14",
     "context-management-2025-06-27",
+    "prompt-caching-2024-07-31",
+    "token-counting-2024-11-01",
+    "structured-outputs-2025-11-13",
+    "extended-cache-ttl-2025-04-11",
+    "files-api-2025-04-14",
     "context-1m-2025-08-07",
     "effort-2025-11-24",
     "per-turn-control-2026-07-01",
@@ -138,7 +143,7 @@ class SimulatedClaude:
             while (request := await connection.read_request()) is not None:
                 self.requests.append(request)
                 await connection.while_connected(request, self._answer(request, connection))
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+        except (ConnectionError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError, ssl.SSLError):
             pass
         finally:
             self._open.discard(task)
@@ -206,7 +211,8 @@ class SimulatedClaude:
         answer = answers.answer(body, model, self._cache)
         frame = {"id": answers.new_id("msg"), "model": model.id}
         if not body.get("stream") or scenario.as_json:
-            await connection.send_json(_whole(answer, frame), headers)
+            whole = _whole(answer, frame) if scenario.events is None else _spelled(scenario.events)
+            await connection.send_json(whole, headers)
             return
         events = scenario.events
         if events is None:
@@ -364,12 +370,18 @@ async def _parts(scenario: Scenario, events: list[Event]) -> AsyncIterator[bytes
         async for part in _frames(scenario, events):
             yield part
         return
-    whole = b"".join([part async for part in _frames(scenario, events)])
-    size = len(whole) if scenario.chunk_size < 0 else scenario.chunk_size
-    for start in range(0, len(whole), size):
-        yield whole[start : start + size]
-        # A write of its own reaches the other side as a piece of its own, as far as that can be had.
-        await asyncio.sleep(0)
+    if scenario.chunk_size < 0:
+        yield b"".join([part async for part in _frames(scenario, events)])
+        return
+    waiting = b""
+    async for part in _frames(scenario, events):
+        waiting += part
+        while len(waiting) >= scenario.chunk_size:
+            yield waiting[: scenario.chunk_size]
+            waiting = waiting[scenario.chunk_size :]
+            # A write of its own reaches the other side as a piece of its own, as far as that can be had.
+            await asyncio.sleep(0)
+    yield waiting
 
 
 async def _frames(scenario: Scenario, events: list[Event]) -> AsyncIterator[bytes]:
@@ -430,6 +442,28 @@ def _whole(answer: answers.Answer, message: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
+def _spelled(events: Sequence[Event]) -> dict[str, Any]:
+    """The message that `events` stream."""
+    message: dict[str, Any] = {}
+    for event in events:
+        match event["type"]:
+            case "message_start":
+                message = {**event["message"], "content": []}
+            case "content_block_start":
+                message["content"].append({**event["content_block"]})
+            case "content_block_delta":
+                block, delta = message["content"][event["index"]], event["delta"]
+                for name in ("text", "thinking", "signature", "partial_json"):
+                    if name in delta:
+                        block[name] = block.get(name, "") + delta[name]
+            case "message_delta":
+                message |= {**event["delta"], "usage": {**message["usage"], **event["usage"]}}
+    for block in message["content"]:
+        if arguments := block.pop("partial_json", ""):
+            block["input"] = json.loads(arguments)
+    return message
+
+
 def _model(model: Any) -> dict[str, Any]:
     return {
         "type": "model",
@@ -445,7 +479,8 @@ def _models_page(query: str) -> dict[str, Any]:
     asked = {name: values[0] for name, values in parse_qs(query).items()}
     ids = [model.id for model in MODELS]
     start = ids.index(asked["after_id"]) + 1 if asked.get("after_id") in ids else 0
-    page = MODELS[start : start + int(asked.get("limit", 20))]
+    limit = asked.get("limit", "20")
+    page = MODELS[start : start + (int(limit) if limit.isdigit() else 20)]
     return {
         "data": [_model(model) for model in page],
         "has_more": start + len(page) < len(MODELS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from .models import LEVELS
 
 VERSIONS = ("2023-06-01", "2026-10-21")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _SERVER_TOOLS = (
     "web_search_",
@@ -82,6 +84,8 @@ def _object(required: Mapping[str, Check], optional: Mapping[str, Check] | None 
 def _string(value: Any, path: str) -> None:
     if not isinstance(value, str):
         raise Refused(f"{path}: Input should be a valid string")
+    if not value.isascii() and _SURROGATE.search(value):
+        raise Refused("The request body is not valid JSON: lone surrogate")
 
 
 def _boolean(value: Any, path: str) -> None:
@@ -110,6 +114,14 @@ def _unit_interval(value: Any, path: str) -> None:
         raise Refused(f"{path}: range: 0..1")
 
 
+def _or_null(check: Check) -> Check:
+    def either(value: Any, path: str) -> None:
+        if value is not None:
+            check(value, path)
+
+    return either
+
+
 def _one_of(*choices: str) -> Check:
     def check(value: Any, path: str) -> None:
         if value not in choices:
@@ -136,8 +148,6 @@ def check_text(value: Any, path: str) -> None:
         raise Refused(f"{where}: text content blocks must be non-empty")
     if value.isspace():
         raise Refused(f"{where}: text content blocks must contain non-whitespace text")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
-        raise Refused("The request body is not valid JSON: lone surrogate")
 
 
 def _tool_id(value: Any, path: str) -> None:
@@ -155,7 +165,7 @@ def _tool_name(value: Any, path: str) -> None:
 
 
 _CACHE_CONTROL = _object({"type": _one_of("ephemeral")}, {"ttl": _one_of("5m", "1h")})
-_MARK = {"cache_control": _CACHE_CONTROL}
+_MARK = {"cache_control": _or_null(_CACHE_CONTROL)}
 
 
 def _media(types: Sequence[str]) -> Check:
@@ -195,10 +205,15 @@ def _check_image(data: bytes, media_type: str, path: str) -> None:
     # Bytes of no known kind are left to the decoder, which is not simulated.
     if any(signatures.values()) and not signatures[media_type]:
         raise Refused(f"{path}: Image does not match the provided media type {media_type}")
-    if media_type == "image/png" and len(data) >= 24:
-        width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-        if max(width, height) > 8000:
-            raise Refused(f"{path}: At least one of the image dimensions exceed max allowed size: 8000 pixels")
+    if max(png_size(data) or (0, 0)) > 8000:
+        raise Refused(f"{path}: At least one of the image dimensions exceed max allowed size: 8000 pixels")
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG, in pixels; None for anything else."""
+    if not data.startswith(b"\x89PNG") or len(data) < 24:
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
 
 def _url(value: Any, path: str) -> None:
@@ -218,7 +233,7 @@ def _source(kind: str) -> Check:
 
     def check(value: Any, path: str) -> None:
         source = value.get("type") if isinstance(value, dict) else None
-        if source not in sources:
+        if not isinstance(source, str) or source not in sources:
             raise Refused(f"{path}: Input tag {source!r} found does not match any of the expected tags")
         sources[source](value, path)
 
@@ -228,10 +243,12 @@ def _source(kind: str) -> Check:
 def _input(value: Any, path: str) -> None:
     if not isinstance(value, dict):
         raise Refused(f"{path}: Input should be a valid dictionary")
+    _string(json.dumps(value, ensure_ascii=False), path)
 
 
 def _result_content(value: Any, path: str) -> None:
     if isinstance(value, str):
+        _string(value, path)
         return
     _list_of(_block(("text", "image", "document", "search_result", "tool_reference")))(value, path)
 
@@ -255,8 +272,10 @@ _BLOCKS: dict[str, Check] = {
     ),
     "tool_reference": _object({**_TYPE, "tool_name": _string}, _MARK),
 }
+_SERVER_BLOCKS = ("server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result")
+_BLOCKS |= dict.fromkeys(_SERVER_BLOCKS, _anything)
 _USER_BLOCKS = ("text", "image", "document", "tool_result", "search_result")
-_ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use", "document")
+_ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use", "document", *_SERVER_BLOCKS)
 
 
 def _block(kinds: Sequence[str]) -> Check:
@@ -365,6 +384,8 @@ def _check_enforceable(schema: Any, path: str) -> None:
     if not isinstance(schema, dict):
         return
     kinds = schema.get("type")
+    if not _is_json_schema(schema):
+        raise Refused(f"{path}: JSON schema is invalid. It must match JSON Schema draft 2020-12")
     if "object" in (kinds if isinstance(kinds, list) else [kinds]) and schema.get("additionalProperties") is not False:
         raise Refused(f"{path}: For 'object' type, 'additionalProperties' must be explicitly set to false")
     refused = sorted(name for name in _UNENFORCEABLE if name in schema)
@@ -386,8 +407,8 @@ def _format(value: Any, path: str) -> None:
     _check_enforceable(value["schema"], f"{path}.schema")
 
 
-_OUTPUT_CONFIG = _object({}, {"effort": _one_of(*LEVELS), "format": _format})
-_DISPLAY = {"display": _one_of("summarized", "omitted", "updates")}
+_OUTPUT_CONFIG = _object({}, {"effort": _or_null(_one_of(*LEVELS)), "format": _or_null(_format)})
+_DISPLAY = {"display": _or_null(_one_of("summarized", "omitted", "updates"))}
 _THINKING: dict[str, Check] = {
     "adaptive": _object(_TYPE, _DISPLAY),
     "enabled": _object({**_TYPE, "budget_tokens": _integer(1024)}, _DISPLAY),
@@ -398,7 +419,7 @@ _THINKING: dict[str, Check] = {
 
 def _thinking(value: Any, path: str) -> None:
     kind = value.get("type") if isinstance(value, dict) else None
-    if kind not in _THINKING:
+    if not isinstance(kind, str) or kind not in _THINKING:
         raise Refused(f"{path}: Input tag {kind!r} found does not match any of the expected tags")
     _THINKING[kind](value, f"{path}.{kind}")
 
@@ -414,7 +435,7 @@ _CHOICES: dict[str, Check] = {
 
 def _tool_choice(value: Any, path: str) -> None:
     kind = value.get("type") if isinstance(value, dict) else None
-    if kind not in _CHOICES:
+    if not isinstance(kind, str) or kind not in _CHOICES:
         raise Refused(f"{path}: Input tag {kind!r} found does not match any of the expected tags")
     _CHOICES[kind](value, f"{path}.{kind}")
 
@@ -435,7 +456,7 @@ _OPTIONAL: dict[str, Check] = {
     "tool_choice": _tool_choice,
     "thinking": _thinking,
     "output_config": _OUTPUT_CONFIG,
-    "metadata": _object({}, {"user_id": _user_id}),
+    "metadata": _object({}, {"user_id": _or_null(_user_id)}),
     "cache_control": _CACHE_CONTROL,
     "service_tier": _one_of("auto", "standard_only"),
     "speed": _one_of("standard", "fast"),
@@ -450,5 +471,20 @@ def check_shape(body: dict[str, Any], version: str, *, count_tokens: bool) -> No
     optional = dict(_OPTIONAL)
     if version == VERSIONS[0]:
         optional |= SAMPLING
-    (optional if count_tokens else required)["max_tokens"] = _integer(0)
+    if count_tokens:
+        del optional["stream"]
+    else:
+        required["max_tokens"] = _integer(0)
     _object(required, optional)(body, "")
+    if version == VERSIONS[1]:
+        _check_newer_rules(body["messages"])
+
+
+def _check_newer_rules(messages: list[Any]) -> None:
+    for index, message in enumerate(messages):
+        for position, block in enumerate(message["content"] if isinstance(message["content"], list) else []):
+            path = f"messages.{index}.content.{position}"
+            if message["role"] == "assistant" and block["type"] == "document":
+                raise Refused(f"{path}: document blocks are not permitted in assistant messages")
+            if message["role"] == "user" and block["type"] == "text" and block.get("citations"):
+                raise Refused(f"{path}.text.citations: Extra inputs are not permitted")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from .models import LEVELS, Model, find_model
-from .shapes import SAMPLING, ApiError, Refused, check_shape, check_text
+from .shapes import SAMPLING, ApiError, Refused, check_shape, check_text, png_size
 
 # Checks the signature of a thinking block: its text, its signature, the messages before it, and the model.
 Verify = Callable[[str, str, Sequence[Any], Model], "str | None"]
@@ -92,7 +93,7 @@ def _check_thinking(body: dict[str, Any], model: Model) -> None:
 
 
 def _check_effort(body: dict[str, Any], model: Model) -> None:
-    effort = body.get("output_config", {}).get("effort")
+    effort = (body.get("output_config") or {}).get("effort")
     if effort is None:
         return
     if effort not in model.efforts:
@@ -157,6 +158,7 @@ def _check_messages(body: dict[str, Any], model: Model, *, strict_alternation: b
             check_text(message["content"], f"messages.{index}.content")
     _check_prefill(body, spoken, model)
     turns = _merged(spoken)
+    _check_many_images(turns)
     _check_tool_pairs(turns)
     _check_replayed_thinking(body, turns, model, verify)
 
@@ -167,6 +169,8 @@ def _check_system_entries(messages: list[Any], model: Model) -> None:
             continue
         if model.inline_system == "no":
             raise Refused("role 'system' is not supported on this model")
+        if not message["content"]:
+            raise Refused(f"messages.{index}: all messages must have non-empty content")
         before = messages[index - 1]["role"] if index else None
         after = messages[index + 1]["role"] if index + 1 < len(messages) else "assistant"
         if before != "user" or after != "assistant":
@@ -187,6 +191,16 @@ def _check_prefill(body: dict[str, Any], messages: list[Any], model: Model) -> N
     last = blocks_of(messages[-1])[-1:] or [{"type": "text", "text": ""}]
     if last[0]["type"] == "text" and last[0]["text"] != last[0]["text"].rstrip():
         raise Refused("messages: final assistant content cannot end with trailing whitespace")
+
+
+def _check_many_images(turns: list[dict[str, Any]]) -> None:
+    images = [block["source"]["data"] for turn in turns for block in turn["content"] if _is_inline_image(block)]
+    if len(images) > 20 and any(max(png_size(base64.b64decode(data)) or (0, 0)) > 2000 for data in images):
+        raise Refused("At least one of the image dimensions exceed max allowed size: 2000 pixels")
+
+
+def _is_inline_image(block: dict[str, Any]) -> bool:
+    return block["type"] == "image" and block["source"]["type"] == "base64"
 
 
 def _merged(messages: list[Any]) -> list[dict[str, Any]]:
@@ -252,7 +266,7 @@ def _check_replayed_thinking(
             if verify is None or block["type"] != "thinking":
                 continue
             problem = verify(block["thinking"], block["signature"], turns[:index], model)
-            if problem:
+            if problem is not None:
                 raise Refused(f"messages.{index}.content.{position}: Invalid `signature` in `thinking` block{problem}")
 
 
@@ -268,20 +282,21 @@ def cacheable_parts(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _check_marks(body: dict[str, Any]) -> None:
-    parts = cacheable_parts(body)
-    inside = [
-        item
-        for part in parts
-        if isinstance(part.get("content"), list)
-        for item in part["content"]
-        if "cache_control" in item
-    ]
-    marks = [part["cache_control"] for part in [*parts, *inside] if "cache_control" in part]
+    marks = [part["cache_control"] for part in _with_insides(cacheable_parts(body)) if part.get("cache_control")]
+    marks += [body["cache_control"]] if body.get("cache_control") else []
     if len(marks) > 4:
         raise Refused(f"A maximum of 4 blocks with cache_control may be provided. Found {len(marks)}.")
     lives = [mark.get("ttl", "5m") for mark in marks]
     if "5m" in lives and "1h" in lives[lives.index("5m") :]:
         raise Refused("cache_control: a ttl='1h' block must not come after a ttl='5m' block")
+
+
+def _with_insides(parts: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What stands inside a result is cached before the result's own end."""
+    for part in parts:
+        if isinstance(part.get("content"), list):
+            yield from part["content"]
+        yield part
 
 
 def estimated_tokens(body: Mapping[str, Any]) -> int:
