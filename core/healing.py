@@ -19,7 +19,8 @@ from .wording import CONTINUE, OPERATOR_NOTE, must_call, one_json_object_like
 # it (whose own edits of its history make signatures invalid), or nobody, as it was about this one request.
 Scope = Literal["model", "client", "request"]
 
-Change = Callable[[MessagesRequest], None]
+# Changes a request, and says whether there was anything to change.
+Change = Callable[[MessagesRequest], bool]
 
 _UNSUPPORTED = re.compile(
     r"not supported|unsupported|does not support|deprecated|not permitted|cannot both be specified"
@@ -118,30 +119,35 @@ _FINDERS: tuple[Callable[[str, MessagesRequest], Lesson | None], ...] = (
 )
 
 
-def _pop(request: MessagesRequest, name: str) -> None:
-    cast("dict[str, object]", request).pop(name, None)
+def _pop(request: MessagesRequest, name: str) -> bool:
+    return cast("dict[str, object]", request).pop(name, None) is not None
 
 
 def _has_thinking(turn: Turn) -> bool:
     return any(block["type"] in ("thinking", "redacted_thinking") for block in turn["content"])
 
 
-def _strip_thinking_blocks(request: MessagesRequest) -> None:
+def _strip_thinking_blocks(request: MessagesRequest) -> bool:
     """Without its thinking a tool loop may not go on under a thinking budget, so that is turned off, too."""
+    if not any(map(_has_thinking, request["messages"])):
+        return False
     for turn in request["messages"]:
         kept: list[Block] = [b for b in turn["content"] if b["type"] not in ("thinking", "redacted_thinking")]
         turn["content"] = kept
     request["messages"] = [turn for turn in request["messages"] if turn["content"]]
     if request.get("thinking", {"type": ""})["type"] == "enabled":
         _pop(request, "thinking")
+    return True
 
 
-def _end_with_a_user_turn(request: MessagesRequest) -> None:
-    if request["messages"][-1]["role"] == "assistant":
-        request["messages"].append({"role": "user", "content": [{"type": "text", "text": CONTINUE}]})
+def _end_with_a_user_turn(request: MessagesRequest) -> bool:
+    if request["messages"][-1]["role"] != "assistant":
+        return False
+    request["messages"].append({"role": "user", "content": [{"type": "text", "text": CONTINUE}]})
+    return True
 
 
-def _inline_system_as_notes(request: MessagesRequest) -> None:
+def _inline_system_as_notes(request: MessagesRequest) -> bool:
     """An inline system entry stands behind a user turn; its text joins that turn."""
     turns: list[Turn] = []
     for turn in request["messages"]:
@@ -154,35 +160,42 @@ def _inline_system_as_notes(request: MessagesRequest) -> None:
             if block["type"] == "text"
         ]
         turns[-1]["content"] = [*turns[-1]["content"], *notes]
+    changed = len(turns) < len(request["messages"])
     request["messages"] = turns
+    return changed
 
 
-def _schema_as_instruction(request: MessagesRequest) -> None:
+def _schema_as_instruction(request: MessagesRequest) -> bool:
     config = request.get("output_config", {})
-    schema = config.pop("format", {}).get("schema", {})
+    if "format" not in config:
+        return False
+    schema = config.pop("format").get("schema", {})
     if not config:
         _pop(request, "output_config")
     _add_system_line(request, one_json_object_like(encode_text(schema)))
+    return True
 
 
-def _without_strict(request: MessagesRequest) -> None:
-    for tool in request.get("tools", []):
-        tool.pop("strict", None)
+def _without_strict(request: MessagesRequest) -> bool:
+    strict = [tool.pop("strict", False) for tool in request.get("tools", [])]
+    return any(strict)
 
 
-def _ask_for_the_tool(request: MessagesRequest) -> None:
+def _ask_for_the_tool(request: MessagesRequest) -> bool:
     choice = request.get("tool_choice", {"type": "auto"})
     if choice["type"] not in ("any", "tool"):
-        return
+        return False
     _add_system_line(request, must_call(choice.pop("name", None)))
     choice["type"] = "auto"
+    return True
 
 
-def _without_effort(request: MessagesRequest) -> None:
+def _without_effort(request: MessagesRequest) -> bool:
     config = request.get("output_config", {})
-    config.pop("effort", None)
-    if not config:
+    had = config.pop("effort", None) is not None
+    if had and not config:
         _pop(request, "output_config")
+    return had
 
 
 def _add_system_line(request: MessagesRequest, text: str) -> None:
@@ -202,9 +215,7 @@ class Lessons:
             **self._learned.get((request["model"], ""), {}),
             **self._learned.get((request["model"], client), {}),
         }
-        for lesson in lessons.values():
-            lesson.change(request)
-        return list(lessons)
+        return [name for name, lesson in lessons.items() if lesson.change(request)]
 
     def learn(self, lesson: Lesson, model: str, client: str) -> None:
         if lesson.scope != "request":

@@ -28,6 +28,7 @@ USER_AGENT = f"cliproxyapi/{__version__}"
 
 # Between the turns of a chat a person thinks; a kept connection spares the next turn two round trips.
 _KEEP_ALIVE_SECONDS = 120.0
+_PIECE_BYTES = 256 * 1024
 _IDLE_CONNECTIONS = 20
 
 
@@ -82,7 +83,12 @@ class AnthropicHTTP:
             **request.headers,
             **await self._credential.headers(),
         }
-        outgoing = client.build_request("POST", url, content=request.body, headers=headers)
+        content: bytes | AsyncIterator[bytes] = request.body
+        if len(request.body) > _PIECE_BYTES:
+            # In pieces, between which other streams get their turn.
+            headers["content-length"] = str(len(request.body))
+            content = _pieces(request.body)
+        outgoing = client.build_request("POST", url, content=content, headers=headers)
         try:
             response = await client.send(outgoing, stream=True)
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
@@ -153,6 +159,11 @@ class HTTPAnswer:
             if isinstance(error.__cause__ or error, (aiohttp.SocketTimeoutError, httpx.ReadTimeout)):
                 raise UpstreamTimeout(f"{self._host} stopped in the middle of its answer and went silent.") from error
             raise StreamTruncated(f"The connection to {self._host} broke in the middle of the answer.") from error
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield body[start : start + _PIECE_BYTES]
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
