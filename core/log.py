@@ -27,14 +27,17 @@ _HIDDEN = "[redacted]"
 # Each of these reads a text once: the classes of neighbouring parts do not overlap, and repetitions have a bound.
 _KEY = r"sk-ant-[A-Za-z0-9_-]+"
 _SCHEME = r"\b(Bearer|Basic)\s{1,3}[A-Za-z0-9._~+/=-]{8,}"
-_HEADER = r"\b(x-api-key|authorization)(\"?\s{0,3}[:=]\s{0,3}\"?)(?!(?:Bearer|Basic)\b)[^\s\",;]+"
+_HEADER = (
+    r"\b(x-api-key|api[_-]key|authorization)([\"']?\s{0,3}[:=]\s{0,3}(?:b(?=[\"']))?[\"']?)"
+    r"((?:(?:Bearer|Basic|Digest|Token)\s{1,3})?)[^\s\"',;]+"
+)
 _SIGNED_JSON = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
 _EMAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 _USERINFO = r"(://)[^/@\s:]{1,256}:[^/@\s]{1,256}@"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(_KEY), _HIDDEN),
     (re.compile(_SCHEME, re.IGNORECASE), rf"\1 {_HIDDEN}"),
-    (re.compile(_HEADER, re.IGNORECASE), rf"\1\2{_HIDDEN}"),
+    (re.compile(_HEADER, re.IGNORECASE), rf"\1\2\3{_HIDDEN}"),
     (re.compile(_SIGNED_JSON), _HIDDEN),
     (re.compile(_EMAIL), _HIDDEN),
     (re.compile(_USERINFO), rf"\1{_HIDDEN}@"),
@@ -54,13 +57,21 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        # A line break in what a client chose would look like a line of ours.
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
+
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):
     """A rotating file that nobody else can read, from the moment it is there."""
 
     def _open(self) -> TextIOWrapper:
         def opener(path: str, flags: int) -> int:
-            return os.open(path, flags, 0o600)
+            descriptor = os.open(path, flags, 0o600)
+            with contextlib.suppress(OSError, AttributeError):  # Windows has neither this call nor the need
+                os.fchmod(descriptor, 0o600)
+            return descriptor
 
         return cast("TextIOWrapper", open(self.baseFilename, self.mode, encoding="utf-8", opener=opener))
 
@@ -98,6 +109,8 @@ def logging_to(paths: Paths, level: str, *, console: bool = False) -> Generator[
     for handler in handlers:
         handler.setFormatter(_Formatter(_FORMAT))
         handler.addFilter(_wanted)
+    # A handler that fails would print its traceback on the terminal.
+    logging.raiseExceptions = False
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.propagate = False

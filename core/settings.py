@@ -75,16 +75,20 @@ def load_settings(paths: Paths, environ: Mapping[str, str], flags: Mapping[str, 
         try:
             values[name] = _READERS[name](value)
         except ValueError as error:
-            shown = "" if name in _SECRET else f" = {value!r}"
+            shown = "" if name in _SECRET or "@" in str(value) else f" = {value!r}"
             raise SettingsError(f"{source}: {name}{shown}: {error}") from None
         sources[name] = source
     settings = Settings(**values, sources=sources)
+    _check_together(settings)
+    return settings, warnings
+
+
+def _check_together(settings: Settings) -> None:
     if not is_loopback(settings.host) and not settings.api_key:
         raise SettingsError(
             f"{settings.source('host')}: host = {settings.host!r}: other machines could use your account. Set api_key "
             "(or CLIPROXYAPI_API_KEY) as well, which clients must then send, or leave the host at 127.0.0.1."
         )
-    return settings, warnings
 
 
 class SettingsStore:
@@ -102,13 +106,18 @@ class SettingsStore:
     def reload(self) -> None:
         """Raises SettingsError for a bad edit, and then all stays as it was."""
         with self._lock:
-            wanted, self.warnings = load_settings(self._paths, self._environ, self._flags)
+            edited, self.warnings = load_settings(self._paths, self._environ, self._flags)
             self._warn()
-            kept = {name: getattr(self.current, name) for name in _NEEDS_RESTART}
+            current = self.current
+            kept = {name: getattr(current, name) for name in _NEEDS_RESTART}
             for name, value in kept.items():
-                if getattr(wanted, name) != value:
+                if getattr(edited, name) != value:
                     log.warning("%s changed: restart the proxy to take it up", name)
-            self.current = replace(wanted, **kept)
+            sources = {**edited.sources, **{name: current.source(name) for name in _NEEDS_RESTART}}
+            wanted = replace(edited, **kept, sources=sources)
+            # The address that stays may need the key that the edit took away.
+            _check_together(wanted)
+            self.current = wanted
         log.info("settings taken up")
 
     def _warn(self) -> None:
@@ -137,7 +146,9 @@ def _from_file(paths: Paths, warnings: list[str]) -> list[tuple[str, str, Any]]:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{path} is not a text file in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise SettingsError(f"{path} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:  # of TOML, or a number of thousands of digits
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
     for name in table.keys() - _READERS.keys():
         warnings.append(_unknown(f"{path}: {name}", name))
@@ -252,7 +263,7 @@ def _url(value: Any) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or parts.username:
+    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("an address like https://api.anthropic.com is expected")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("https is needed: your key would travel in the clear")

@@ -62,6 +62,7 @@ def _on_signals(store: SettingsStore, leave: threading.Event) -> None:
 def _reload(store: SettingsStore) -> None:
     try:
         store.reload()
+        logging.getLogger("cliproxyapi").setLevel(store.current.log_level.upper())
     except SettingsError as error:
         log.error("settings not taken up: %s", error)
 

@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong settings (the last two as
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,9 +16,12 @@ from typing import Any
 import click
 
 from core import __version__
-from core.log import logging_to
+from core.errors import CredentialLocked
+from core.log import logging_to, redact
 from core.paths import Paths
 from core.settings import LOG_LEVELS, ROUTES, SettingsError, SettingsStore
+
+log = logging.getLogger("cliproxyapi")
 
 FAILED, USAGE, BAD_SETTINGS, INTERRUPTED = 1, 64, 78, 130
 
@@ -65,7 +70,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"cliproxyapi: {message}", err=True)
+    click.echo(f"cliproxyapi: {redact(message)}", err=True)
+
+
+def _announce(message: str) -> None:
+    """Say something that nobody has to hear: a terminal that was closed is no reason to stop serving."""
+    with contextlib.suppress(OSError):
+        click.echo(message)
 
 
 def _forget_standard_output() -> None:
@@ -109,19 +120,26 @@ def _serve(context: Context, flags: dict[str, Any]) -> int:
             _complain(warning)
         from .app import run_server
 
-        return run_server(store, context.paths, announce=click.echo)
+        try:
+            return run_server(store, context.paths, announce=_announce)
+        except Exception:
+            log.exception("the server ended")
+            raise
 
 
 @cli.command()
 @click.argument("text")
-@click.option("--model", default=_MODEL, show_default=True, help="The model to ask.")
+@click.option("--model", help=f"The model to ask; {_MODEL} unless the settings name a default.")
 @click.option("--port", type=int, help="Where the proxy listens, if not where the settings say.")
 @click.pass_obj
-def chat(context: Context, text: str, model: str, port: int | None) -> int:
+def chat(context: Context, text: str, model: str | None, port: int | None) -> int:
     """Say TEXT to Claude through the proxy that runs."""
     from .client import LocalProxy
 
-    LocalProxy(context.settings(port=port).current).chat(text, model, lambda part: click.echo(part, nl=False))
+    settings = context.settings(port=port).current
+    model = model or settings.default_model or _MODEL
+    with LocalProxy(settings) as proxy:
+        proxy.chat(text, model, lambda part: click.echo(part, nl=False))
     click.echo()
     return 0
 
@@ -134,8 +152,8 @@ def status(context: Context, as_json: bool, port: int | None) -> int:
     """Say whether the proxy runs, and how it reaches Claude. Exits with 1 where it does not run."""
     from .client import LocalProxy, status_lines
 
-    proxy = LocalProxy(context.settings(port=port).current)
-    state = proxy.status()
+    with LocalProxy(context.settings(port=port).current) as proxy:
+        state = proxy.status()
     if as_json:
         from core import json_codec
 
@@ -182,7 +200,11 @@ def logout(context: Context) -> int:
     from core.credentials.api_key import ENVIRONMENT_VARIABLE, ApiKeyStore
 
     store = ApiKeyStore(context.paths, os.environ)
-    click.echo("The stored API key is forgotten." if store.delete() else "No API key was stored here.")
+    try:
+        forgotten = store.delete()
+    except (CredentialLocked, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("The stored API key is forgotten." if forgotten else "No API key was stored here.")
     if store.from_environment():
         click.echo(f"{ENVIRONMENT_VARIABLE} is still set, and is used.")
     return 0

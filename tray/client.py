@@ -39,14 +39,24 @@ class LocalProxy:
         headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         # An answer may take as long as Claude thinks.
         timeout = httpx.Timeout(600, connect=5)
-        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False)
+        self._client = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+        self._headers = headers
+
+    def __enter__(self) -> LocalProxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def chat(self, text: str, model: str, show: Callable[[str], None]) -> None:
         """One streamed request; `show` gets the answer's text as it comes."""
+        # Whatever else may have the port gets neither the words nor the key.
+        if not self.status()["running"]:
+            raise self._nothing_there()
         body = {"model": model, "messages": [{"role": "user", "content": text}], "stream": True}
         decoder, finished = sse.Decoder(), False
         try:
-            with self._client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            with self._client.stream("POST", "/v1/chat/completions", json=body, headers=self._headers) as answer:
                 if not answer.is_success:
                     raise click.ClickException(_error_of(answer.read(), answer.status_code))
                 for received in answer.iter_raw():
@@ -56,16 +66,13 @@ class LocalProxy:
             raise self._nothing_there() from None
         except httpx.HTTPError as error:
             raise click.ClickException(f"The connection to {self.url} broke: {error}.") from None
-        finally:
-            self._client.close()
         if not finished:
             raise click.ClickException("The answer broke off before its end.")
 
     def status(self) -> dict[str, Any]:
         """What `/health` says, with `running`; where another program has the port, `port_in_use` says so."""
         try:
-            with self._client:
-                health = object_or_empty(json_codec.decode(self._client.get("/health", timeout=5).content))
+            health = object_or_empty(json_codec.decode(self._client.get("/health", timeout=5).content))
         except (httpx.HTTPError, json_codec.JSONError):
             health = {}
         if health.get("service") == _SERVICE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -22,6 +23,8 @@ log = logging.getLogger("cliproxyapi.credentials")
 ENVIRONMENT_VARIABLE = "ANTHROPIC_API_KEY"
 _SERVICE, _ACCOUNT = "cliproxyapi", "anthropic-api-key"
 _KEYRING_SECONDS = 2.0
+# How long a keyring that did not answer is left alone: each question may leave a thread that waits for a person.
+_LOCKED_SECONDS = 10.0
 
 T = TypeVar("T")
 
@@ -35,7 +38,11 @@ class Keyring(Protocol):
 
 
 class KeyringUnavailable(Exception):
-    """There is no keyring, or it did not answer in time, or it refused."""
+    """The keyring did not answer in time, or refused."""
+
+
+class NoKeyring(KeyringUnavailable):
+    """This machine has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class ApiKeyStore:
         self._lock = threading.Lock()
         # What the keyring said, and the state of our file when it did: it is asked once, not for each request.
         self._known: tuple[tuple[int, int], StoredKey | None] | None = None
+        # Until when (by the monotonic clock) a keyring that did not answer is left alone, and what it said.
+        self._locked: tuple[float, CredentialLocked] | None = None
 
     def find(self) -> StoredKey | None:
         """The key to use: what the person stored here, else the environment's. Raises CredentialLocked."""
@@ -77,34 +86,61 @@ class ApiKeyStore:
                 self._known = (version, self._read())
             return self._known[1]
 
+    def _forget(self) -> None:
+        self._known = self._locked = None
+
     def store(self, key: str) -> str:
         """Keep `key`; where it now is, in words. Raises ValueError for what is no key, OSError where none can be
         kept."""
         key = checked(key)
         with self._lock:
-            self._known = None
+            self._forget()
+            given_up = threading.Event()
+
+            def put(keyring: Keyring) -> None:
+                keyring.set_password(_SERVICE, _ACCOUNT, key)
+                if given_up.is_set():
+                    # It was unlocked too late: the key is in our file by now, and one place is enough.
+                    keyring.delete_password(_SERVICE, _ACCOUNT)
+
             try:
-                self._ask(lambda keyring: keyring.set_password(_SERVICE, _ACCOUNT, key))
+                self._ask(put)
             except KeyringUnavailable:
+                given_up.set()
                 write_private(self._path, json_codec.encode({"stored": "file", "key": key}))
                 return f"the file {self._path}"
             write_private(self._path, json_codec.encode({"stored": "keyring"}))
             return "the system's keyring"
 
     def delete(self) -> bool:
-        """Forget the stored key. False where there was none. Raises OSError."""
+        """Forget the stored key. False where there was none. Raises OSError, and CredentialLocked where the keyring
+        keeps it."""
         with self._lock:
-            self._known = None
+            self._forget()
             try:
                 fields = self._fields()
             except OSError:
                 return False
             if fields.get("stored") == "keyring":
-                # An entry that is gone already, or a keyring that is: the key is not used any more in either case.
-                with contextlib.suppress(KeyringUnavailable):
-                    self._ask(lambda keyring: keyring.delete_password(_SERVICE, _ACCOUNT))
+                with contextlib.suppress(NoKeyring):  # then there is nothing left to delete
+                    self._delete_from_keyring()
             self._path.unlink(missing_ok=True)
             return True
+
+    def _delete_from_keyring(self) -> None:
+        def delete(keyring: Keyring) -> None:
+            if keyring.get_password(_SERVICE, _ACCOUNT) is not None:
+                keyring.delete_password(_SERVICE, _ACCOUNT)
+
+        try:
+            self._ask(delete)
+        except NoKeyring:
+            raise
+        except KeyringUnavailable as error:
+            raise CredentialLocked(
+                f"The API key is in the system's keyring, which does not delete it ({error}). Unlock the keyring and "
+                "try again."
+            ) from error
 
     def _fields(self) -> dict[str, Any]:
         try:
@@ -128,13 +164,17 @@ class ApiKeyStore:
                 return None
 
     def _read_keyring(self) -> StoredKey | None:
+        if self._locked is not None and time.monotonic() < self._locked[0]:
+            raise self._locked[1]
         try:
             key = self._ask(lambda keyring: keyring.get_password(_SERVICE, _ACCOUNT))
         except KeyringUnavailable as error:
-            raise CredentialLocked(
+            locked = CredentialLocked(
                 f"The API key is in the system's keyring, which does not give it out ({error}). Unlock the keyring, or "
                 "store the key again with `cliproxyapi login --api-key`."
-            ) from error
+            )
+            self._locked = (time.monotonic() + _LOCKED_SECONDS, locked)
+            raise locked from error
         return StoredKey(key, "the system's keyring") if key else None
 
     def _ask(self, question: Callable[[Keyring], T]) -> T:
@@ -156,6 +196,8 @@ class ApiKeyStore:
         worker.join(_KEYRING_SECONDS)
         if answers:
             return answers[0]
+        if failures and isinstance(failures[0], KeyringUnavailable):
+            raise failures[0]
         if failures:
             raise KeyringUnavailable(type(failures[0]).__name__) from failures[0]
         raise KeyringUnavailable(f"no answer within {_KEYRING_SECONDS:.0f} seconds")
@@ -177,5 +219,5 @@ def _system_keyring() -> Keyring:
 
     backend = keyring.get_keyring()
     if isinstance(backend, (fail.Keyring, null.Keyring)):
-        raise KeyringUnavailable("there is none")
+        raise NoKeyring("there is none")
     return backend

@@ -134,5 +134,7 @@ def test_b7_a_lesson_about_signatures_counts_for_that_client_only() -> None:
     assert lesson is not None
     lessons = Lessons()
     lessons.learn(lesson, "claude-opus-9", "openclaw")
-    assert lessons.apply(request(), "openclaw") == ["thinking_blocks"]
+    again = request(messages=[{"role": "assistant", "content": list(thinking)}])
+    assert lessons.apply(again, "openclaw") == ["thinking_blocks"]
+    assert lessons.apply(request(), "openclaw") == []
     assert lessons.apply(request(), "other") == []

@@ -31,6 +31,9 @@ def paths(tmp_path: Path) -> Paths:
         ('{"x-api-key": "abc"}', '{"x-api-key": "[redacted]"}'),
         ("x-api-key=abc, next", "x-api-key=[redacted], next"),
         ("authorization: abc", "authorization: [redacted]"),
+        ("Authorization: Digest abc", "Authorization: Digest [redacted]"),
+        ("{'x-api-key': b'abc'}", "{'x-api-key': b'[redacted]'}"),
+        ("api_key=abc", "api_key=[redacted]"),
         ("mail bob.smith+x@example.co.uk now", "mail [redacted] now"),
         ("a eyJhbGciOiJI.eyJzdWIiOiIx.c2ln b", "a [redacted] b"),
         ("http://user:pass@proxy:3128 failed", "http://[redacted]@proxy:3128 failed"),
@@ -90,6 +93,12 @@ def test_the_file_and_its_successors_are_private_and_bounded(paths: Paths) -> No
     for file in files:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert file.stat().st_size <= 1024 * 1024
+
+
+def test_a_line_break_makes_no_line_of_its_own(paths: Paths) -> None:
+    with logging_to(paths, "info"):
+        log.info("asked for %s", "x\r\n2026-01-01 INFO forged")
+    assert len(paths.log_file.read_text().splitlines()) == 1
 
 
 def test_where_nothing_can_be_written_the_program_goes_on(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:

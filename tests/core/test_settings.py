@@ -96,6 +96,9 @@ def test_lists_and_tables_can_come_from_the_environment(paths: Paths) -> None:
         ('upstream_url = "http://example.com"', "in the clear"),
         ('upstream_url = "https://user:secret@example.com"', "https://api.anthropic.com"),
         ('upstream_url = "https://[::1"', "https://api.anthropic.com"),
+        ('upstream_url = "https://:secret@example.com"', "https://api.anthropic.com"),
+        ("port = " + "1" * 5000, "TOML"),
+        ("a = " + "[" * 5000, "TOML"),
         ('allowed_hosts = "x"', "a list"),
         ("allowed_origins = [1]", "text"),
         ("max_output_tokens = 0", "from 1"),
@@ -154,6 +157,17 @@ def test_a_reload_takes_up_what_was_edited_but_not_the_address(paths: Paths, cap
     store.reload()
     assert (store.current.default_model, store.current.port) == ("claude-y", 3456)
     assert "port changed: restart" in caplog.text
+
+
+def test_an_edit_cannot_open_a_server_to_everybody(paths: Paths) -> None:
+    """The address stays until a restart; the key that it needs stays with it."""
+    write(paths, 'host = "0.0.0.0"\napi_key = "k"')
+    store = SettingsStore(paths, {}, {})
+    write(paths, "")
+    with pytest.raises(SettingsError, match="api_key"):
+        store.reload()
+    assert store.current.api_key == "k"
+    assert store.current.source("host") == str(paths.config_file)
 
 
 def test_a_bad_edit_keeps_the_old_values(paths: Paths) -> None:

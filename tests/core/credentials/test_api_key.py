@@ -61,6 +61,7 @@ class WaitingKeyring(FakeKeyring):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         self.unlocked.wait(20)
+        super().set_password(service, username, password)
 
 
 @pytest.fixture
@@ -124,6 +125,42 @@ def test_a_keyring_that_waits_for_a_person_is_left_alone(paths: Paths, monkeypat
     assert caught.value.status == 401
     assert "Unlock" in caught.value.message
     keyring.unlocked.set()
+
+
+def test_a_keyring_that_waits_is_asked_once_in_a_while(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.2)
+    keyring = WaitingKeyring()
+    paths.data_dir.mkdir()
+    paths.api_key_file.write_text('{"stored": "keyring"}')
+    store = ApiKeyStore(paths, {}, keyring)
+    began = time.monotonic()
+    for _ in range(10):
+        with pytest.raises(CredentialLocked):
+            store.find()
+    assert time.monotonic() - began < 1
+    keyring.unlocked.set()
+
+
+def test_a_keyring_that_keeps_its_entry_is_no_logout(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    keyring = WaitingKeyring()
+    paths.data_dir.mkdir()
+    paths.api_key_file.write_text('{"stored": "keyring"}')
+    with pytest.raises(CredentialLocked):
+        ApiKeyStore(paths, {}, keyring).delete()
+    assert paths.api_key_file.exists()
+    keyring.unlocked.set()
+
+
+def test_a_keyring_that_is_unlocked_too_late_keeps_nothing(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    keyring = WaitingKeyring()
+    assert "file" in ApiKeyStore(paths, {}, keyring).store(KEY)
+    keyring.unlocked.set()
+    for thread in threading.enumerate():
+        if thread.name == "keyring":
+            thread.join(5)
+    assert keyring.entries == {}
 
 
 @pytest.mark.parametrize(
