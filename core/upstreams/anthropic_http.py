@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 import ipaddress
 import os
 import re
@@ -161,6 +162,18 @@ class HTTPAnswer:
             raise StreamTruncated(f"The connection to {self._host} broke in the middle of the answer.") from error
 
 
+def _http_proxy(url: str) -> httpx.Proxy:
+    """The proxy at `url`; its credential as a header, as httpx-aiohttp 0.2 hands one over in a form that aiohttp is
+    about to give up."""
+    import httpx
+
+    proxy = httpx.Proxy(url)
+    if proxy.raw_auth is None:
+        return proxy
+    credential = binascii.b2a_base64(b":".join(proxy.raw_auth), newline=False).decode()
+    return httpx.Proxy(proxy.url, headers={"proxy-authorization": f"Basic {credential}"})
+
+
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), _PIECE_BYTES):
         yield body[start : start + _PIECE_BYTES]
@@ -233,7 +246,7 @@ def _client_for(base_url: str, proxy: str | None, context: ssl.SSLContext, timeo
     elif scheme in ("", "http", "https"):
         transport = AiohttpTransport(
             verify=context,
-            proxy=httpx.Proxy(proxy) if proxy else None,
+            proxy=_http_proxy(proxy) if proxy else None,
             client=lambda: aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ssl=context),
                 cookie_jar=aiohttp.DummyCookieJar(),
