@@ -46,6 +46,10 @@ class Paths:
         return self.log_dir / "cliproxyapi.log"
 
     @property
+    def models_file(self) -> Path:
+        return self.data_dir / "models.json"
+
+    @property
     def api_key_file(self) -> Path:
         return self.data_dir / "api_key.json"
 

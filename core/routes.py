@@ -56,6 +56,11 @@ class RouteTable:
             return self._demo
         return self._api_key_upstream(settings.upstream_url)
 
+    def model_source(self) -> str | None:
+        """Where the list of models comes from, as a name for what is kept of it; None where there is only the table."""
+        settings = self._settings.current
+        return None if settings.route == "demo" else f"{settings.route} {settings.upstream_url}"
+
     async def auth_state(self) -> str:
         """Whether the chosen route could sign a request: for `/health`."""
         if self._settings.current.route == "demo":

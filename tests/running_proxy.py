@@ -52,7 +52,7 @@ def running_proxy(
     paths = Paths.find(variables)
     settings = SettingsStore(paths, variables, {})
     board = StatusBoard()
-    app = App(settings, ApiKeyStore(paths, variables), board, tuning)
+    app = App(settings, ApiKeyStore(paths, variables), board, paths, tuning)
     server = ServerThread(app, settings.current.host, settings.current.port)
     server.start()
     try:

@@ -25,7 +25,7 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
     `announce` is told, line by line, what a person should know.
     """
     settings = store.current
-    app = App(store, ApiKeyStore(paths, os.environ), StatusBoard())
+    app = App(store, ApiKeyStore(paths, os.environ), StatusBoard(), paths)
     try:
         server = ServerThread(app, settings.host, settings.port)
     except PortUnavailable as error:

@@ -29,25 +29,32 @@ from ..errors import InternalError, InvalidRequest, ProxyError, ProxyStopping, U
 from ..gateway import Gateway
 from ..healing import Lessons, diagnose
 from ..log import redact
+from ..paths import Paths
 from ..routes import RouteTable
 from ..settings import SettingsStore
 from ..status import StatusBoard
 from ..upstreams import UpstreamRequest
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
+from . import models
 from .downstream import ClientGone, Downstream, Receive, Scope, Send
 from .guard import Guard, OriginRefused
 from .relay import HEARTBEAT_SECONDS, ChatRelay, NativeRelay
 
 log = logging.getLogger("cliproxyapi.requests")
 
+MODELS, MODEL = models.PATH, f"{models.PATH}/"
 CHAT, MESSAGES, COUNT_TOKENS = "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"
-HEALTH, BANNER = "/health", "/"
+HEALTH, BANNER, HELLO = "/health", "/", "/api/hello"
 
 # What clients post to when their base URL lacks the /v1 or has it twice.
 _ALIASES: Mapping[str, str] = {
     "/healthz": HEALTH,
-    **{alias: path for path in (CHAT, MESSAGES, COUNT_TOKENS) for alias in (path.removeprefix("/v1"), f"/v1{path}")},
+    **{
+        alias: path
+        for path in (CHAT, MESSAGES, COUNT_TOKENS, MODELS)
+        for alias in (path.removeprefix("/v1"), f"/v1{path}")
+    },
 }
 _METHODS: Mapping[str, tuple[str, ...]] = {
     CHAT: ("POST",),
@@ -55,6 +62,10 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     COUNT_TOKENS: ("POST",),
     HEALTH: ("GET", "HEAD"),
     BANNER: ("GET", "HEAD"),
+    MODELS: ("GET", "HEAD"),
+    MODEL: ("GET", "HEAD"),
+    # Claude Code asks this first, to see whether anybody is there.
+    HELLO: ("GET", "HEAD"),
 }
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
 # Of a native client's headers only these go on; its own credential and what names its program stay here.
@@ -84,8 +95,10 @@ class App:
         settings: SettingsStore,
         api_keys: ApiKeyStore,
         board: StatusBoard,
+        paths: Paths,
         tuning: Tuning | None = None,
     ) -> None:
+        self._paths = paths
         self._settings = settings
         self._api_keys = api_keys
         self._board = board
@@ -96,6 +109,7 @@ class App:
         self._pages: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
         self._routes: RouteTable
         self._gateway: Gateway
+        self._model_pages: models.ModelPages
         self._stopping = False
         self._working: set[asyncio.Task[None]] = set()
 
@@ -124,6 +138,7 @@ class App:
             demo=DemoUpstream(seconds_per_word=self._tuning.demo_word),
         )
         self._gateway = Gateway(self._routes, self._board)
+        self._model_pages = models.ModelPages(self._paths, self._routes, self._gateway)
         self._board.post(running=True)
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -133,7 +148,7 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         downstream = Downstream(scope, receive, send)
-        path = _ALIASES.get(scope["path"], scope["path"])
+        path = _endpoint(scope["path"])
         try:
             await self._dispatch(path, downstream)
         except ClientGone:
@@ -162,6 +177,10 @@ class App:
                 await self._chat(downstream)
             case "/v1/messages" | "/v1/messages/count_tokens":
                 await self._native(path, downstream)
+            case "/v1/models" | "/v1/models/":
+                await self._models(path, downstream)
+            case "/api/hello":
+                await downstream.answer(200, b"{}", {})
             case "/health":
                 await downstream.answer(200, json_codec.encode(await self._health()), {"cache-control": "no-store"})
             case _:
@@ -288,6 +307,15 @@ class App:
 
     # The rest
 
+    async def _models(self, path: str, downstream: Downstream) -> None:
+        native, aliases = _asks_natively(downstream), self._settings.current.model_aliases
+        if path == MODELS:
+            rendered = await self._model_pages.render_list(downstream.scope["query_string"], aliases, native=native)
+        else:
+            wanted: str = downstream.scope["path"].partition("/models/")[2]
+            rendered = await self._model_pages.render_one(wanted, aliases, native=native)
+        await downstream.answer(200, json_codec.encode(rendered), {})
+
     async def _health(self) -> Mapping[str, Any]:
         status = self._board.status
         return {
@@ -304,7 +332,9 @@ class App:
         if self._pages is None:
             # FastAPI costs a quarter of a second to import; it must not hold up the open streams meanwhile.
             pages = await asyncio.to_thread(importlib.import_module, "core.server.pages")
-            self._pages = cast("Callable[[Scope, Receive, Send], Awaitable[None]]", pages.build(self._instance))
+            self._pages = cast(
+                "Callable[[Scope, Receive, Send], Awaitable[None]]", pages.build(self._instance, sorted(_METHODS))
+            )
         await downstream.hand_over(self._pages)
 
     async def _race(self, work: Coroutine[Any, Any, None], downstream: Downstream) -> None:
@@ -333,7 +363,7 @@ class App:
         headers = dict(error.headers)
         if error.request_id:
             headers["x-request-id"] = error.request_id
-        if path not in _NATIVE:
+        if path not in _NATIVE and not (path in (MODELS, MODEL) and _asks_natively(downstream)):
             await downstream.answer(error.status, json_codec.encode(render_error(error)), headers)
             return
         if error.request_id:
@@ -430,6 +460,19 @@ class NativeCall:
         if "request-id" in headers:
             headers["x-request-id"] = headers["request-id"]
         return headers
+
+
+def _endpoint(path: str) -> str:
+    """The path that is served for `path`: itself, what it is an alias of, or the common beginning of a model's."""
+    head, found, model_id = path.partition("/models/")
+    if found and model_id and head in ("/v1", "", "/v1/v1"):
+        return MODEL
+    return _ALIASES.get(path, path)
+
+
+def _asks_natively(downstream: Downstream) -> bool:
+    """Anthropic's clients name the version of the API with every request."""
+    return downstream.header(b"anthropic-version") is not None
 
 
 def _json(body: bytes) -> Any:

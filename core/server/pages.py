@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from .. import __version__
 
 
-def build(instance: str) -> FastAPI:
+def build(instance: str, endpoints: list[str]) -> FastAPI:
     """The pages of the server with this `instance` id. FastAPI's own documentation pages are off: they load scripts
     from elsewhere."""
     pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -21,7 +21,7 @@ def build(instance: str) -> FastAPI:
                 "service": "cliproxyapi",
                 "version": __version__,
                 "instance": instance,
-                "endpoints": ["/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens", "/health"],
+                "endpoints": endpoints,
             },
             headers={"cache-control": "no-store"},
         )

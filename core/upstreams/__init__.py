@@ -15,10 +15,11 @@ from typing import Protocol
 class UpstreamRequest:
     """What goes to `{path}?{query}`. `headers` are the few that a client may decide (lower-case names)."""
 
-    body: bytes
+    body: bytes = b""
     path: str = "/v1/messages"
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    method: str = "POST"
 
 
 class UpstreamAnswer(Protocol):

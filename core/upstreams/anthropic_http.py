@@ -89,7 +89,7 @@ class AnthropicHTTP:
             # In pieces, between which other streams get their turn.
             headers["content-length"] = str(len(request.body))
             content = _pieces(request.body)
-        outgoing = client.build_request("POST", url, content=content, headers=headers)
+        outgoing = client.build_request(request.method, url, content=content, headers=headers)
         try:
             response = await client.send(outgoing, stream=True)
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:

@@ -46,14 +46,20 @@ def parse_model(
     if (match := _SUFFIX.fullmatch(model_id)) and match["effort"] in efforts:
         model_id, effort = match["model"], match["effort"]
         model_id = aliases.get(model_id, model_id)
-    model_id = model_id.rpartition("/")[2].removesuffix("[1m]")
-    if not _CLAUDE_ID.fullmatch(model_id):
+    found = claude_id(model_id)
+    if found is None:
         raise ModelNotFound(
             f"model: '{requested[:200]}' is not a Claude model. The nearest known ids are "
             f"{', '.join(nearest_ids(model_id[:200]))}.",
             param="model",
         )
-    return RequestedModel(requested, model_id, effort)
+    return RequestedModel(requested, found, effort)
+
+
+def claude_id(model_id: str) -> str | None:
+    """`model_id` without a provider's prefix and without notations of other programs; None where it is not Claude's."""
+    bare = model_id.rpartition("/")[2].removesuffix("[1m]")
+    return bare if _CLAUDE_ID.fullmatch(bare) else None
 
 
 def parse_output_limit(fields: Fields, rules: ModelRules) -> int | None:
