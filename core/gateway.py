@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar, cast
 
 from . import json_codec, sse
 from .answers import EventError, decode_event, message_events
-from .errors import StreamTruncated, UpstreamError
+from .errors import CredentialRefused, StreamTruncated, UpstreamError
 from .log import redact
 from .messages import Event, Message
 from .status import StatusBoard
@@ -129,8 +129,14 @@ class Gateway:
                 except UpstreamError as error:
                     await attempt_stack.aclose()
                     self._board.post(route=upstream.route, last_error=error.code, last_error_at=time.time())
+                    if isinstance(error, CredentialRefused):
+                        upstream.refused(error)
+                        raise
                     if call.committed:
                         raise
+                    if error.upstream_status == 401 and not patience.reread and upstream.can_reread():
+                        patience.reread = True
+                        continue
                     if patience.heals < _MAX_HEALS and error.status == 400 and call.heal(error):
                         patience.heals += 1
                         continue
@@ -159,6 +165,8 @@ class _Patience:
         self._until = time.monotonic() + _RETRY_BUDGET_SECONDS
         self._retries = 0
         self.heals = 0
+        # The credential was read anew after a 401.
+        self.reread = False
 
     def delay_after(self, error: UpstreamError) -> float | None:
         """Seconds to wait before the next try; None where there is none."""

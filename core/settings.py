@@ -16,8 +16,8 @@ from .paths import Paths
 
 log = logging.getLogger("cliproxyapi.settings")
 
-Route = Literal["auto", "api-key", "demo"]
-ROUTES: tuple[Route, ...] = ("auto", "api-key", "demo")
+Route = Literal["auto", "direct", "api-key", "demo"]
+ROUTES: tuple[Route, ...] = ("auto", "direct", "api-key", "demo")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT = "default"
@@ -52,6 +52,12 @@ class Settings:
     prompt_cache: Literal["auto", "off"] = "auto"
     default_model: str | None = None
     model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    # The person agreed that the stored Claude sign-in is used directly.
+    direct_consent: bool = False
+    # "ignore" leaves the Claude sign-in that others stored alone.
+    claude_login: Literal["auto", "ignore"] = "auto"
+    # Hosts beside Anthropic's that may see that sign-in.
+    trusted_upstreams: tuple[str, ...] = ()
     # By name: the path of the file, a variable, or a flag. What is not in here is the default.
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -176,7 +182,9 @@ def _from_text(variable: str, name: str, text: str) -> Any:
             return int(text)
         except ValueError:
             return text
-    if name in ("allowed_hosts", "allowed_origins"):
+    if name == "direct_consent":
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    if name in ("allowed_hosts", "allowed_origins", "trusted_upstreams"):
         return _items(text)
     if name == "model_aliases":
         pairs = [item.partition("=") for item in _items(text)]
@@ -234,6 +242,12 @@ def _aliases(value: Any) -> dict[str, str]:
     return {_text(alias): _text(model) for alias, model in cast("dict[Any, Any]", value).items()}
 
 
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false is expected")
+    return value
+
+
 def _host(value: Any) -> str:
     host = _text(value).removeprefix("[").removesuffix("]")
     if "://" in host or "/" in host or " " in host or (":" in host and not _is_address(host)):
@@ -283,6 +297,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "prompt_cache": _one_of("auto", "off"),
     "default_model": _text,
     "model_aliases": _aliases,
+    "direct_consent": _yes_or_no,
+    "claude_login": _one_of("auto", "ignore"),
+    "trusted_upstreams": _texts,
 }
 
 assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}

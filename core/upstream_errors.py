@@ -57,6 +57,11 @@ _STATUSES: Mapping[str, int] = {
 _CARRIED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 
 _LOGIN = "`cliproxyapi login --api-key`"
+# What to do about a 401, by route.
+_RENEW: Mapping[str, str] = {
+    "api-key": f"Claude did not accept the API key. Store a valid one with {_LOGIN}.",
+    "direct": "Claude did not accept the stored sign-in. Run `claude auth login`, or choose the route 'api-key'.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,7 @@ def _translated(answer: _Answer) -> UpstreamError:
             said = answer.said or "the sign-in was not accepted"
             return _error(
                 answer,
-                f"{said} Claude did not accept the API key. Store a valid one with {_LOGIN}.",
+                f"{said} {_RENEW.get(answer.route, _RENEW['api-key'])}",
                 code="upstream_auth_expired",
             )
         case 403:

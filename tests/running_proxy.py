@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.credentials.api_key import ApiKeyStore
+from core.credentials.claude_login import ClaudeLoginStore
 from core.paths import Paths
 from core.server.app import App, Tuning
 from core.server.thread import ServerThread
@@ -41,6 +42,7 @@ def running_proxy(
 ) -> Iterator[RunningProxy]:
     """A proxy whose settings and files live in `home`, in front of `upstream`; without one, the demo."""
     variables = {
+        "HOME": str(home),
         "CLIPROXYAPI_CONFIG_DIR": str(home / "config"),
         "CLIPROXYAPI_DATA_DIR": str(home / "data"),
         "CLIPROXYAPI_PORT": "0",
@@ -52,7 +54,7 @@ def running_proxy(
     paths = Paths.find(variables)
     settings = SettingsStore(paths, variables, {})
     board = StatusBoard()
-    app = App(settings, ApiKeyStore(paths, variables), board, paths, tuning)
+    app = App(settings, ApiKeyStore(paths, variables), ClaudeLoginStore(variables), board, paths, tuning)
     server = ServerThread(app, settings.current.host, settings.current.port)
     server.start()
     try:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 from core.credentials.api_key import ApiKeyStore
+from core.credentials.claude_login import ClaudeLoginStore
 from core.paths import Paths
 from core.server.app import App
 from core.server.thread import PortUnavailable, ServerThread
@@ -25,7 +26,7 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
     `announce` is told, line by line, what a person should know.
     """
     settings = store.current
-    app = App(store, ApiKeyStore(paths, os.environ), StatusBoard(), paths)
+    app = App(store, ApiKeyStore(paths, os.environ), ClaudeLoginStore(os.environ), StatusBoard(), paths)
     try:
         server = ServerThread(app, settings.host, settings.port)
     except PortUnavailable as error:

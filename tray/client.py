@@ -24,6 +24,8 @@ _SERVICE = "cliproxyapi"
 _SIGN_INS: Mapping[str, str] = {
     "signed_in": "signed in",
     "not_signed_in": "not signed in: store an API key with `cliproxyapi login --api-key`",
+    "expired": "expired: run `claude auth login`",
+    "refused": "not accepted: Claude refused this sign-in; choose another route",
     "locked": "the keyring that holds the API key is locked: unlock it",
     "not_needed": "not needed",
 }

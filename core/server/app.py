@@ -19,6 +19,7 @@ from typing import Any, cast
 from .. import __version__, json_codec, sse
 from ..answers import Accumulator
 from ..credentials.api_key import ApiKeyStore
+from ..credentials.claude_login import ClaudeLoginStore
 from ..dialects import messages as native
 from ..dialects.chat_completions.chunks import ChunkEncoder
 from ..dialects.chat_completions.completion import FINISH_REASONS, render_completion
@@ -94,6 +95,7 @@ class App:
         self,
         settings: SettingsStore,
         api_keys: ApiKeyStore,
+        logins: ClaudeLoginStore,
         board: StatusBoard,
         paths: Paths,
         tuning: Tuning | None = None,
@@ -101,6 +103,7 @@ class App:
         self._paths = paths
         self._settings = settings
         self._api_keys = api_keys
+        self._logins = logins
         self._board = board
         self._tuning = tuning or Tuning()
         self._instance = secrets.token_hex(8)
@@ -134,6 +137,7 @@ class App:
         self._routes = RouteTable(
             self._settings,
             self._api_keys,
+            self._logins,
             timeouts=self._tuning.timeouts,
             demo=DemoUpstream(seconds_per_word=self._tuning.demo_word),
         )
@@ -317,14 +321,14 @@ class App:
         await downstream.answer(200, json_codec.encode(rendered), {})
 
     async def _health(self) -> Mapping[str, Any]:
-        status = self._board.status
+        status, sign_in = self._board.status, await self._routes.sign_in()
         return {
             "service": "cliproxyapi",
             "status": "stopping" if self._stopping else "ok",
             "version": __version__,
             "instance": self._instance,
-            "route": self._settings.current.route,
-            "auth": {"state": await self._routes.auth_state(), "expires_at": None},
+            "route": sign_in.route,
+            "auth": {"state": sign_in.state, "expires_at": sign_in.expires_at},
             "upstream": {"last_ok": status.last_ok, "last_error": status.last_error},
         }
 

@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..errors import CredentialRefused
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
@@ -44,6 +46,14 @@ class Upstream(Protocol):
 
     def open(self, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Send `request`; leaving the context ends the exchange, finished or not. Raises ProxyError."""
+        ...
+
+    def can_reread(self) -> bool:
+        """Whether a request that got a 401 should go once more, with the credential read anew."""
+        ...
+
+    def refused(self, error: CredentialRefused) -> None:
+        """Told that the upstream turned its credential away."""
         ...
 
     async def close(self) -> None: ...

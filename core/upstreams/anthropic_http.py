@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from .. import __version__
-from ..errors import StreamTruncated, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from ..errors import CredentialRefused, StreamTruncated, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ..messages import ANTHROPIC_VERSION
 from . import UpstreamRequest
 
@@ -46,7 +46,15 @@ class Credential(Protocol):
     """What signs a request."""
 
     async def headers(self) -> Mapping[str, str]:
-        """The header that carries the secret. Raises NotSignedIn."""
+        """The header that carries the secret, and `anthropic-beta` where it needs one. Raises ProxyError."""
+        ...
+
+    def can_change(self) -> bool:
+        """Whether reading it again after a 401 may bring another one."""
+        ...
+
+    def refused(self, error: CredentialRefused) -> None:
+        """Told that the upstream turned it away."""
         ...
 
 
@@ -78,11 +86,14 @@ class AnthropicHTTP:
         import httpx
 
         url = f"{self._base_url}{request.path}" + (f"?{request.query}" if request.query else "")
+        signed = await self._credential.headers()
+        betas = [given["anthropic-beta"] for given in (request.headers, signed) if "anthropic-beta" in given]
         headers = {
             "anthropic-version": ANTHROPIC_VERSION,
             "content-type": "application/json",
             **request.headers,
-            **await self._credential.headers(),
+            **signed,
+            **({"anthropic-beta": ",".join(betas)} if betas else {}),
         }
         content: bytes | AsyncIterator[bytes] = request.body
         if len(request.body) > _PIECE_BYTES:
@@ -98,6 +109,12 @@ class AnthropicHTTP:
             yield HTTPAnswer(response, self.host)
         finally:
             await response.aclose()
+
+    def can_reread(self) -> bool:
+        return self._credential.can_change()
+
+    def refused(self, error: CredentialRefused) -> None:
+        self._credential.refused(error)
 
     async def close(self) -> None:
         """Close every connection, open ones included."""

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from .. import json_codec, sse
+from ..errors import CredentialRefused
 from ..json_codec import list_or_empty, object_or_empty
 from ..messages import Event, JsonObject
 from . import UpstreamRequest
@@ -44,6 +45,12 @@ class DemoUpstream:
             yield self._answer(request.path, body)
         else:
             yield DemoAnswer(400, "application/json", [json_codec.encode(_error(problem))])
+
+    def can_reread(self) -> bool:
+        return False
+
+    def refused(self, error: CredentialRefused) -> None:
+        """There is no credential."""
 
     async def close(self) -> None:
         """Nothing is held open."""

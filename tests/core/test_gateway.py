@@ -70,6 +70,15 @@ class FakeUpstream:
         finally:
             self.open_now -= 1
 
+    rereads: bool = False
+    turned_away: list[CredentialRefused] = field(default_factory=list)
+
+    def can_reread(self) -> bool:
+        return self.rereads
+
+    def refused(self, error: CredentialRefused) -> None:
+        self.turned_away.append(error)
+
     async def close(self) -> None: ...
 
 

@@ -85,7 +85,7 @@ def test_lists_and_tables_can_come_from_the_environment(paths: Paths) -> None:
         ('port = "3456"', "port = '3456': a whole number"),
         ("port = true", "port"),
         ("port = 70000", "70000"),
-        ('route = "direct"', "api-key"),
+        ('route = "teleport"', "api-key"),
         ('log_level = "loud"', "debug"),
         ('host = ""', "host"),
         ('host = "http://x"', "the port is a setting of its own"),
