@@ -21,6 +21,8 @@ class Paths:
     config_dir: Path
     data_dir: Path
     log_dir: Path
+    # What is true only while a server of ours runs.
+    run_dir: Path
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Paths:
@@ -34,6 +36,7 @@ class Paths:
             if config
             else platformdirs.user_config_path(_NAME, appauthor=False),
             data_dir=data_dir,
+            run_dir=_run_dir(environ, data_dir, is_own=bool(data)),
             log_dir=data_dir / "log" if data else platformdirs.user_log_path(_NAME, appauthor=False),
         )
 
@@ -52,6 +55,11 @@ class Paths:
     @property
     def api_key_file(self) -> Path:
         return self.data_dir / "api_key.json"
+
+
+def _run_dir(environ: Mapping[str, str], data_dir: Path, *, is_own: bool) -> Path:
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime) / _NAME if runtime and not is_own else data_dir / "run"
 
 
 def make_private_directory(path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from core.credentials.api_key import ApiKeyStore
 from core.credentials.claude_login import ClaudeLoginStore
+from core.instance import announced
 from core.paths import Paths
 from core.server.app import App
 from core.server.thread import PortUnavailable, ServerThread
@@ -32,6 +33,12 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
     except PortUnavailable as error:
         announce(f"Cannot start: {error.strerror}.")
         return 1
+    with announced(paths, settings.host, server.port):
+        return _serve(server, store, announce)
+
+
+def _serve(server: ServerThread, store: SettingsStore, announce: Callable[[str], None]) -> int:
+    settings = store.current
     leave = threading.Event()
     _on_signals(store, leave)
     server.start()

@@ -10,16 +10,17 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
 from core import __version__
 from core.errors import CredentialLocked
+from core.instance import running_instances
 from core.log import logging_to, redact
 from core.paths import Paths
-from core.settings import LOG_LEVELS, ROUTES, SettingsError, SettingsStore
+from core.settings import LOG_LEVELS, ROUTES, Settings, SettingsError, SettingsStore
 
 log = logging.getLogger("cliproxyapi")
 
@@ -127,6 +128,15 @@ def _serve(context: Context, flags: dict[str, Any]) -> int:
             raise
 
 
+def _where_it_runs(context: Context, port: int | None) -> Settings:
+    """The settings, with the address of the server that runs, whatever port it was started on."""
+    settings = context.settings(port=port).current
+    running = running_instances(context.paths)
+    if port is not None or not running or any(instance.port == settings.port for instance in running):
+        return settings
+    return replace(settings, host=running[0].host, port=running[0].port)
+
+
 @cli.command()
 @click.argument("text")
 @click.option("--model", help=f"The model to ask; {_MODEL} unless the settings name a default.")
@@ -136,7 +146,7 @@ def chat(context: Context, text: str, model: str | None, port: int | None) -> in
     """Say TEXT to Claude through the proxy that runs."""
     from .client import LocalProxy
 
-    settings = context.settings(port=port).current
+    settings = _where_it_runs(context, port)
     model = model or settings.default_model or _MODEL
     with LocalProxy(settings) as proxy:
         proxy.chat(text, model, lambda part: click.echo(part, nl=False))
@@ -152,7 +162,7 @@ def status(context: Context, as_json: bool, port: int | None) -> int:
     """Say whether the proxy runs, and how it reaches Claude. Exits with 1 where it does not run."""
     from .client import LocalProxy, status_lines
 
-    with LocalProxy(context.settings(port=port).current) as proxy:
+    with LocalProxy(_where_it_runs(context, port)) as proxy:
         state = proxy.status()
     if as_json:
         from core import json_codec
@@ -161,6 +171,40 @@ def status(context: Context, as_json: bool, port: int | None) -> int:
     else:
         click.echo("\n".join(status_lines(state)))
     return 0 if state["running"] else FAILED
+
+
+@cli.command()
+@click.option("--port", type=int, help="Where the proxy listens, if not where the settings say.")
+@click.pass_obj
+def models(context: Context, port: int | None) -> int:
+    """List the models that the proxy offers."""
+    from .client import LocalProxy
+
+    with LocalProxy(_where_it_runs(context, port)) as proxy:
+        for model_id, name in proxy.models():
+            click.echo(f"{model_id:<32} {name}")
+    return 0
+
+
+@cli.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on as more is written, until Ctrl-C.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(0), default=40, show_default=True, help="How many of the last lines."
+)
+@click.pass_obj
+def logs(context: Context, follow: bool, lines: int) -> int:
+    """Show the log. It holds no message of yours, and no key."""
+    from .logs import follow_lines, last_lines
+
+    path = context.paths.log_file
+    if not path.exists() and not follow:
+        raise click.ClickException(f"There is no log yet at {path}.")
+    for line in last_lines(path, lines):
+        click.echo(line)
+    if follow:
+        for line in follow_lines(path):
+            click.echo(line)
+    return 0
 
 
 @cli.command()

@@ -81,6 +81,19 @@ class LocalProxy:
             return {"running": True, "url": self.url, **health}
         return {"running": False, "url": self.url, "port_in_use": self._somebody_listens()}
 
+    def models(self) -> list[tuple[str, str]]:
+        """Ids and names."""
+        if not self.status()["running"]:
+            raise self._nothing_there()
+        try:
+            answer = self._client.get("/v1/models", headers=self._headers, timeout=30)
+        except httpx.HTTPError as error:
+            raise click.ClickException(f"The connection to {self.url} broke: {error}.") from None
+        if not answer.is_success:
+            raise click.ClickException(_error_of(answer.content, answer.status_code))
+        entries = map(object_or_empty, list_or_empty(object_or_empty(json_codec.decode(answer.content)).get("data")))
+        return [(str(entry.get("id")), str(entry.get("name"))) for entry in entries]
+
     def _nothing_there(self) -> click.ClickException:
         return click.ClickException(f"Nothing runs at {self.url}. Start the proxy with `cliproxyapi serve`.")
 

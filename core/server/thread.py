@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
 import sys
 import threading
@@ -13,15 +14,18 @@ from collections.abc import Callable
 import uvicorn
 
 from .app import App
+from .holder import who_holds
 from .protocol import Protocol
 
 _BACKLOG = 512
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 1
+# Each stream holds two connections; the usual limit of 256 or 1024 would end at a few hundred.
+_OPEN_FILES = 8192
 
 
 class PortUnavailable(OSError):
-    """The address cannot be bound; the message says what to do."""
+    """The address cannot be bound; the message says who has it and what to do."""
 
 
 class QuietServer(uvicorn.Server):
@@ -47,40 +51,84 @@ class QuietServer(uvicorn.Server):
 
 
 class ServerThread:
-    """One server on `host`:`port` (port 0: any free one). `start` once, then `stop`; both from any thread."""
+    """One server on `host`:`port` (port 0: any free one, which it keeps). All methods may be called from any thread.
+
+    The port is bound when this is made, so that a port in use is an ordinary error before anything runs.
+    """
 
     def __init__(self, app: App, host: str, port: int) -> None:
+        """Raises PortUnavailable."""
+        raise_open_files_limit()
         self._app = app
+        self._host = host
         self._sockets = bind(host, port)
         self.port: int = self._sockets[0].getsockname()[1]
-        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
+        self._changing = threading.RLock()
+        self._run: _Run | None = None
+
+    def start(self) -> None:
+        """Serve. Returns when requests are answered; raises what kept the server from starting."""
+        with self._changing:
+            if self.alive:
+                return
+            if not self._sockets:
+                self._sockets = bind(self._host, self.port)
+            self._run = _Run(self._app, self._sockets)
+            self._run.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End open streams with an error, close the port and wait for the thread, at most `timeout` seconds."""
+        with self._changing:
+            run, self._run = self._run, None
+            if run is not None:
+                run.stop(timeout)
+            for listener in self._sockets:
+                listener.close()
+            self._sockets = []
+
+    def restart(self) -> None:
+        """Stop and start on the same port. Raises PortUnavailable where somebody took it meanwhile."""
+        with self._changing:
+            self.stop()
+            self.start()
+
+    @property
+    def alive(self) -> bool:
+        run = self._run
+        return run is not None and run.alive
+
+
+class _Run:
+    """One life of the server: a thread and an event loop."""
+
+    def __init__(self, app: App, sockets: list[socket.socket]) -> None:
+        self._app = app
+        self._sockets = sockets
+        self._thread = threading.Thread(target=self._main, name="server", daemon=True)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: QuietServer | None = None
         self._failure: BaseException | None = None
 
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def start(self) -> None:
-        """Serve. Returns when requests are answered; raises what kept the server from starting."""
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
             raise self._failure
 
-    def stop(self, timeout: float = 5.0) -> None:
-        """End open streams with an error, close the port and wait for the thread, at most `timeout` seconds."""
+    def stop(self, timeout: float) -> None:
         loop, server = self._loop, self._server
-        if loop is not None and server is not None and self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # the loop ended by itself meanwhile
-                loop.call_soon_threadsafe(server.request_exit)
-            self._thread.join(timeout)
-        for listener in self._sockets:
-            listener.close()
+        if loop is None or server is None or not self.alive:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop ended by itself meanwhile
+            loop.call_soon_threadsafe(server.request_exit)
+        self._thread.join(timeout)
 
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def _run(self) -> None:
+    def _main(self) -> None:
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(self._serve())
@@ -88,6 +136,8 @@ class ServerThread:
             self._failure = error
         finally:
             self._ready.set()
+            # A loop and all that hung on it are cycles; a person who restarts often should not pay for each.
+            gc.collect()
 
     async def _serve(self) -> None:
         config = uvicorn.Config(
@@ -123,6 +173,19 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
+def raise_open_files_limit() -> None:
+    """As far as the system lets an ordinary user."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -145,9 +208,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _why(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use by another program. Stop it, or choose a port with --port"
+        holder = who_holds(host, port) or "another program"
+        return f"port {port} on {host} is in use by {holder}. Stop it, or choose a port with --port"
     if error.errno == errno.EACCES:
         return f"port {port} needs special rights. Choose one above 1023 with --port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"this machine has no address {host}. Choose another with --host"
     return f"cannot listen on {host} port {port}: {error.strerror}"
 
 

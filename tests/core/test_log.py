@@ -18,7 +18,7 @@ log = logging.getLogger("cliproxyapi.test")
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
-    return Paths(tmp_path, tmp_path, tmp_path / "log")
+    return Paths(tmp_path, tmp_path, tmp_path / "log", tmp_path)
 
 
 @pytest.mark.parametrize(

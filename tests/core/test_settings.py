@@ -13,7 +13,7 @@ from core.settings import Settings, SettingsError, SettingsStore, load_settings
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
-    return Paths(tmp_path / "config", tmp_path / "data", tmp_path / "log")
+    return Paths(tmp_path / "config", tmp_path / "data", tmp_path / "log", tmp_path / "run")
 
 
 def write(paths: Paths, text: str | bytes) -> None:
@@ -122,7 +122,7 @@ def test_a_secret_is_never_shown(paths: Paths) -> None:
     with pytest.raises(SettingsError) as caught:
         load(paths)
     assert "two words" not in str(caught.value)
-    assert "hidden" not in repr(load(paths.__class__(*([paths.data_dir] * 3)), {"CLIPROXYAPI_API_KEY": "hidden"}))
+    assert "hidden" not in repr(load(paths.__class__(*([paths.data_dir] * 4)), {"CLIPROXYAPI_API_KEY": "hidden"}))
 
 
 def test_a_variable_is_named_by_its_own_name(paths: Paths) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -125,6 +126,38 @@ def test_a_running_proxy_answers_shows_its_state_and_ends_well(
     assert process.wait(10) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
+
+
+def test_it_is_found_without_its_port(environ: dict[str, str], demo: tuple[subprocess.Popen[str], str]) -> None:
+    state = json.loads(run(environ, "status", "--json").stdout)
+    assert state["url"].endswith(demo[1])
+    assert "[demo]" in run(environ, "chat", "Hello!").stdout
+    models = run(environ, "models")
+    assert models.returncode == 0
+    assert "claude-opus-5-5" in models.stdout
+    assert "Claude Opus 5.5" in models.stdout
+
+
+def test_the_log_is_shown_and_followed(environ: dict[str, str], demo: tuple[subprocess.Popen[str], str]) -> None:
+    run(environ, "chat", "A secret word")
+    shown = run(environ, "logs", "-n", "1")
+    assert "POST /v1/chat/completions 200" in shown.stdout
+    assert len(shown.stdout.splitlines()) == 1
+    assert "secret" not in run(environ, "logs").stdout
+    with subprocess.Popen(
+        [sys.executable, "-m", "tray", "logs", "-f", "-n", "0"], env=environ, stdout=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stdout is not None
+        time.sleep(1.5)
+        run(environ, "chat", "Hello!")
+        assert "POST /v1/chat/completions 200" in following.stdout.readline()
+        following.kill()
+
+
+def test_without_a_log_it_says_so(environ: dict[str, str]) -> None:
+    done = run(environ, "logs")
+    assert done.returncode == 1
+    assert "no log yet" in done.stderr
 
 
 def test_an_interrupt_ends_it_as_well(demo: tuple[subprocess.Popen[str], str]) -> None:

@@ -67,7 +67,7 @@ class WaitingKeyring(FakeKeyring):
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
-    return Paths(tmp_path, tmp_path / "data", tmp_path)
+    return Paths(tmp_path, tmp_path / "data", tmp_path, tmp_path)
 
 
 def test_without_anything_there_is_none_and_no_keyring_is_touched(paths: Paths) -> None:
