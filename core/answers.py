@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from . import json_codec
 from .json_codec import object_or_empty
@@ -47,6 +48,20 @@ def merge_usage(usage: Usage, update: object) -> None:
             usage[name] = value  # pyright: ignore[reportGeneralTypeIssues]  # whatever it counts is carried along
 
 
+@dataclass(slots=True)
+class _Block:
+    """A content block that is being streamed: what came with its start, and what was added to its fields."""
+
+    start: JsonObject
+    parts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def whole(self) -> JsonObject:
+        block = dict(self.start)
+        for name, parts in self.parts.items():
+            block[name] = str(block.get(name) or "") + "".join(parts)
+        return block
+
+
 class Accumulator:
     """Collects the events of one answer into the message that they spell. Unknown events and blocks stay what they are.
 
@@ -55,8 +70,15 @@ class Accumulator:
     """
 
     def __init__(self) -> None:
-        self.message: Message = {"id": "", "model": "", "content": [], "stop_reason": None, "usage": {}}
-        self._blocks: dict[int, JsonObject] = {}
+        self.usage: Usage = {}
+        self._message: Message = {"id": "", "model": "", "content": [], "stop_reason": None, "usage": self.usage}
+        self._blocks: list[_Block] = []
+        self._by_index: dict[int, _Block] = {}
+
+    @property
+    def message(self) -> Message:
+        """The message, as far as it has come."""
+        return {**self._message, "content": [block.whole() for block in self._blocks]}
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -64,11 +86,11 @@ class Accumulator:
                 case "message_start":
                     self._begin(object_or_empty(event.get("message")))
                 case "content_block_start":
-                    block = dict(object_or_empty(event.get("content_block")))
-                    self._blocks[index_of(event)] = block
-                    self.message["content"].append(block)
+                    block = _Block(object_or_empty(event.get("content_block")))
+                    self._by_index[index_of(event)] = block
+                    self._blocks.append(block)
                 case "content_block_delta":
-                    block = self._blocks.get(index_of(event))
+                    block = self._by_index.get(index_of(event))
                     if block is not None:
                         _extend(block, object_or_empty(event.get("delta")))
                 case "message_delta":
@@ -79,29 +101,31 @@ class Accumulator:
     def _begin(self, message: JsonObject) -> None:
         for name in ("id", "model"):
             if isinstance(message.get(name), str):
-                self.message[name] = message[name]
-        merge_usage(self.message["usage"], message.get("usage"))
+                self._message[name] = message[name]
+        merge_usage(self.usage, message.get("usage"))
 
     def _end(self, event: Event) -> None:
         delta = object_or_empty(event.get("delta"))
-        self.message["stop_reason"] = delta.get("stop_reason") or self.message["stop_reason"]
+        if isinstance(stop_reason := delta.get("stop_reason"), str):
+            self._message["stop_reason"] = stop_reason
         if delta.get("stop_details"):
-            self.message["stop_details"] = delta["stop_details"]
-        merge_usage(self.message["usage"], event.get("usage"))
+            self._message["stop_details"] = delta["stop_details"]
+        merge_usage(self.usage, event.get("usage"))
 
 
-def _extend(block: JsonObject, delta: JsonObject) -> None:
+def _extend(block: _Block, delta: JsonObject) -> None:
     match delta:
-        case {"type": "text_delta", "text": str(text)}:
-            block["text"] = str(block.get("text") or "") + text
-        case {"type": "thinking_delta", "thinking": str(thinking)}:
-            block["thinking"] = str(block.get("thinking") or "") + thinking
-        case {"type": "signature_delta", "signature": str(signature)}:
-            block["signature"] = signature
-        case {"type": "input_json_delta", "partial_json": str(partial)}:
-            block[ARGUMENTS] = str(block.get(ARGUMENTS) or "") + partial
+        case {"type": "text_delta", "text": str(part)}:
+            name = "text"
+        case {"type": "thinking_delta", "thinking": str(part)}:
+            name = "thinking"
+        case {"type": "signature_delta", "signature": str(part)}:
+            name = "signature"
+        case {"type": "input_json_delta", "partial_json": str(part)}:
+            name = ARGUMENTS
         case _:
-            pass
+            return
+    block.parts.setdefault(name, []).append(part)
 
 
 def message_events(message: Message) -> Iterator[Event]:

@@ -28,7 +28,7 @@ from ..dialects.chat_completions.reasoning import ThinkingMemory
 from ..dialects.chat_completions.request import ChatRequest, Defaults, ignored_header, parse_request
 from ..errors import InternalError, InvalidRequest, ProxyError, ProxyStopping, UpstreamError
 from ..gateway import Gateway
-from ..healing import Lessons, diagnose
+from ..healing import Lesson, Lessons, diagnose
 from ..log import redact
 from ..paths import Paths
 from ..routes import RouteTable
@@ -73,6 +73,8 @@ _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
 _FORWARDED_HEADERS = ("anthropic-version", "anthropic-beta", "content-type")
 # Of the upstream's headers these come back to a native client.
 _RETURNED_HEADERS = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
+
+_LARGE_BODY_BYTES = 512 * 1024
 
 _STOPPING = "This proxy is being stopped or restarted. Try again in a moment."
 
@@ -182,7 +184,7 @@ class App:
             case "/v1/messages" | "/v1/messages/count_tokens":
                 await self._native(path, downstream)
             case "/v1/models" | "/v1/models/":
-                await self._models(path, downstream)
+                await self._race(self._models(path, downstream), downstream)
             case "/api/hello":
                 await downstream.answer(200, b"{}", {})
             case "/health":
@@ -224,10 +226,9 @@ class App:
             model_aliases=settings.model_aliases,
             recall=self._memory.recall,
         )
-        try:
-            chat = parse_request(_json(body), defaults)
-        except RecursionError:
-            raise _invalid_json("it is nested too deeply") from None
+        # What takes longer than a blink would hold up every open stream.
+        large = len(body) > _LARGE_BODY_BYTES
+        chat = await asyncio.to_thread(_parsed, body, defaults) if large else _parsed(body, defaults)
         call = ChatCall(chat, downstream, self._lessons)
         serve = self._chat_stream if chat.stream else self._chat_whole
         await serve(chat, call, downstream)
@@ -268,14 +269,15 @@ class App:
     async def _chat_whole(self, chat: ChatRequest, call: ChatCall, downstream: Downstream) -> None:
         async def work() -> None:
             accumulator = Accumulator()
-            downstream.usage = accumulator.message["usage"]
+            downstream.usage = accumulator.usage
             async with self._gateway.open_events(call) as opened:
                 call.note(opened.headers)
                 async for batch in opened.batches():
                     accumulator.feed(batch)
-            _note_stop_reason(accumulator.message["stop_reason"])
+            message = accumulator.message
+            _note_stop_reason(message["stop_reason"])
             completion = render_completion(
-                accumulator.message,
+                message,
                 model=chat.model,
                 created=int(time.time()),
                 tool_names=chat.tool_names,
@@ -343,6 +345,10 @@ class App:
 
     async def _race(self, work: Coroutine[Any, Any, None], downstream: Downstream) -> None:
         """Run `work` until it is done, the client hangs up (ClientGone) or the server stops (ProxyStopping)."""
+        if self._stopping:
+            # It began to while the request was still being sent.
+            work.close()
+            raise ProxyStopping(_STOPPING)
         task = asyncio.create_task(work)
         self._working.add(task)
         gone = asyncio.create_task(downstream.hung_up())
@@ -385,6 +391,7 @@ class ChatCall:
         self._lessons = lessons
         self._client = downstream.header(b"user-agent") or ""
         self._left_out = lessons.apply(chat.body, self._client)
+        self._learned: list[Lesson] = []
         self._route = ""
         self._request_id: str | None = None
 
@@ -406,13 +413,17 @@ class ChatCall:
         lesson = diagnose(error.message, self._chat.body)
         if lesson is None:
             return False
-        lesson.change(self._chat.body)
+        if not lesson.change(self._chat.body):
+            return False
         self._left_out.append(lesson.name)
-        self._lessons.learn(lesson, self._chat.body["model"], self._client)
+        self._learned.append(lesson)
         return True
 
     def note(self, upstream_headers: Mapping[str, str]) -> None:
         self._request_id = upstream_headers.get("request-id")
+        # Only what helped is worth remembering.
+        for lesson in self._learned:
+            self._lessons.learn(lesson, self._chat.body["model"], self._client)
 
     def headers(self) -> dict[str, str]:
         """What the answer's headers say beside its content type."""
@@ -477,6 +488,13 @@ def _endpoint(path: str) -> str:
 def _asks_natively(downstream: Downstream) -> bool:
     """Anthropic's clients name the version of the API with every request."""
     return downstream.header(b"anthropic-version") is not None
+
+
+def _parsed(body: bytes, defaults: Defaults) -> ChatRequest:
+    try:
+        return parse_request(_json(body), defaults)
+    except RecursionError:
+        raise _invalid_json("it is nested too deeply") from None
 
 
 def _json(body: bytes) -> Any:

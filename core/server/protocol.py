@@ -1,6 +1,8 @@
-"""uvicorn's HTTP protocol with two things changed: bad HTTP gets a JSON error, and endless headers an end."""
+"""uvicorn's HTTP protocol, changed: bad HTTP gets a JSON error, endless headers an end, and an offer of HTTP/2 no reply."""
 
 from __future__ import annotations
+
+import re
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -9,28 +11,53 @@ from ..dialects.chat_completions.errors import render_error
 from ..errors import InvalidRequest
 from .guard import MAX_HEADER_BYTES
 
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_UPGRADE = re.compile(rb"(?<=\n)upgrade(?=[ \t]*:)", re.IGNORECASE)
+
 
 class Protocol(HttpToolsProtocol):
-    """One connection. The guard judges whole header blocks; this stops one that never becomes whole."""
+    """One connection. Each head is parsed once it is whole, or refused when it never becomes so."""
 
-    _head_bytes = 0
+    _head = b""
     _in_head = True
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
+        if not self._in_head:
+            super().data_received(data)
+            return
+        self._head += data
+        # What begins otherwise is no request (a TLS handshake, for one), and the parser says so at once.
+        if self._head[:1].isupper() or self._head[:1] in (b"\r", b"\n"):
+            end = _HEAD_END.search(self._head, 2)
+            if end is None and len(self._head) <= MAX_HEADER_BYTES:
+                return
+            if end is None or end.start() > MAX_HEADER_BYTES:
+                self._refuse(431, "The request's headers are larger than 64 KiB. Send fewer or shorter headers.")
+                return
+            # Java's client offers HTTP/2 with every request. We keep to HTTP/1.1, as the offer allows; the parser
+            # would take the body for another protocol.
+            head = _UPGRADE.sub(b"x-offer", self._head[: end.end()])
+            data = head + self._head[end.end() :]
+        else:
+            data = self._head
+        self._head = b""
         super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
-            self._refuse(431, "The request's headers are larger than 64 KiB. Send fewer or shorter headers.")
-
-    def on_message_begin(self) -> None:
-        self._in_head = True
-        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_bytes = 0
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """There are no web sockets here."""
+        self.send_400_response("")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # Behind another request in one write, and so not seen above: its body must not be read as a request.
+        self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "This is not a valid HTTP/1.1 request.")

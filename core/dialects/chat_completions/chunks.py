@@ -31,7 +31,12 @@ class _ToolCall:
 class _Thinking:
     """A thinking block that is being streamed, with the fields that it will be sent back with."""
 
-    block: JsonObject = field(default_factory=dict[str, object])
+    block: JsonObject
+    parts: list[str] = field(default_factory=list[str])
+
+    def whole(self) -> JsonObject:
+        said = str(self.block.get("thinking") or "") + "".join(self.parts)
+        return self.block if self.block["type"] == "redacted_thinking" else {**self.block, "thinking": said}
 
 
 class ChunkEncoder:
@@ -66,6 +71,8 @@ class ChunkEncoder:
         self._thought: list[SignedBlock] = []
         # Signed thinking that no tool call has carried to the client yet.
         self._uncarried: list[SignedBlock] = []
+        # How many have: each carries an item with a number of its own.
+        self._carried = 0
         self._stop_details: object = None
         self.stop_reason: str | None = None
         self.usage: Usage = {}
@@ -81,10 +88,12 @@ class ChunkEncoder:
 
     def close(self) -> bytes:
         """The end of a good answer."""
+        unended = b"".join([self._block_stop(index) for index in list(self._open)])
         if self._tool_ids and self._thought:
             self._on_thinking(self._tool_ids, self._thought)
         refusal = refusal_of(self.stop_reason, self._stop_details)
         parts = [
+            unended,
             self._role(),
             self._delta({"refusal": refusal}) if refusal else b"",
             self._finish(),
@@ -122,7 +131,8 @@ class ChunkEncoder:
 
     def _message_delta(self, event: Event) -> None:
         delta = object_or_empty(event.get("delta"))
-        self.stop_reason = delta.get("stop_reason") or self.stop_reason
+        if isinstance(stop_reason := delta.get("stop_reason"), str):
+            self.stop_reason = stop_reason
         self._stop_details = delta.get("stop_details") or self._stop_details
         merge_usage(self.usage, event.get("usage"))
 
@@ -149,7 +159,7 @@ class ChunkEncoder:
                 return self._arguments(call, partial) if isinstance(call, _ToolCall) else b""
             case {"type": "thinking_delta", "thinking": str(thinking)} if thinking:
                 if isinstance(open_block := self._open.get(index), _Thinking):
-                    open_block.block["thinking"] = str(open_block.block.get("thinking") or "") + thinking
+                    open_block.parts.append(thinking)
                 return self._delta({"reasoning_content": thinking})
             case {"type": "signature_delta", "signature": str(signature)}:
                 if isinstance(open_block := self._open.get(index), _Thinking):
@@ -164,7 +174,7 @@ class ChunkEncoder:
                 # Arguments that are blank, not `{}`, end the turn in many clients.
                 return self._arguments(call, encode_text(call.input))
             case _Thinking() as thinking:
-                signed = signed_blocks([thinking.block])
+                signed = signed_blocks([thinking.whole()])
                 self._thought += signed
                 self._uncarried += signed
             case _:
@@ -185,7 +195,8 @@ class ChunkEncoder:
             "tool_calls": [{"index": call.ordinal, "id": tool_id, "type": "function", "function": function}]
         }
         if self._uncarried:
-            delta["reasoning_details"] = encode_details(tool_id, self._uncarried)
+            delta["reasoning_details"] = encode_details(tool_id, self._uncarried, self._carried)
+            self._carried += 1
             self._uncarried = []
         return self._delta(delta)
 

@@ -26,10 +26,13 @@ _FORMAT = "anthropic-claude-v1"
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 
 
-def encode_details(tool_id: str, blocks: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
-    """The `reasoning_details` that carry `blocks` through the client, tied to the tool call `tool_id`."""
+def encode_details(tool_id: str, blocks: Sequence[Mapping[str, Any]], index: int = 0) -> list[JsonObject]:
+    """The `reasoning_details` that carry `blocks` through the client, tied to the tool call `tool_id`.
+
+    Clients put items of one `index` together, so each item of an answer has its own.
+    """
     data = binascii.b2a_base64(json_codec.encode(list(blocks)), newline=False).decode()
-    return [{"type": _TYPE, "id": tool_id, "data": data, "format": _FORMAT, "index": 0}]
+    return [{"type": _TYPE, "id": tool_id, "data": data, "format": _FORMAT, "index": index}]
 
 
 def decode_details(value: object) -> list[SignedBlock]:

@@ -140,8 +140,11 @@ def _budgeted(
         budget = max(_LEAST_BUDGET, min(budget, limit - _LEAST_BUDGET))
     else:
         default = circumstances.default_limit
-        limit = default if default > budget else min(circumstances.rules.max_output, default + budget)
-        budget = min(budget, limit - 1)
+        roomy = default - budget >= _LEAST_BUDGET
+        limit = default if roomy else min(circumstances.rules.max_output, default + budget)
+        if budget > limit - _LEAST_BUDGET:
+            budget = limit - _LEAST_BUDGET
+            fields.ignore(name)
     return ThinkingPlan({"type": "enabled", "budget_tokens": budget}, effort, limit)
 
 

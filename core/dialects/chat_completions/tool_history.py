@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,6 +21,8 @@ _REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
 class Call:
     """One tool call of the history. `client_id` and `client_name` are what its result refers to."""
 
+    # Its place among all calls of the history.
+    number: int
     client_id: str | None
     client_name: str
     block: ToolUseBlock
@@ -42,11 +43,6 @@ class Result:
     client_name: str | None
     content: list[ContentBlock]
     mark: CacheControl | None
-
-    def answers(self, call: Call) -> bool:
-        if self.client_id is not None:
-            return call.client_id == self.client_id
-        return self.client_name is None or call.client_name == self.client_name
 
     def block_for(self, call: Call) -> ToolResultBlock:
         block: ToolResultBlock = {"type": "tool_result", "tool_use_id": call.block["id"]}
@@ -74,19 +70,45 @@ class Result:
         return blocks
 
 
-def find_call(result: Result, calls: Sequence[Call], earlier: Sequence[Call]) -> Call | None:
-    """The call that `result` answers: among `calls`, those just before it, then among `earlier` ones still open.
+class CallIndex:
+    """The calls that a result may answer. A history may hold thousands, and as many results."""
 
-    Ids that a client re-uses go to the nearest call that has no answer yet; a second answer replaces the first.
-    """
-    waiting = [call for call in calls if call.result is None and result.answers(call)]
-    waiting_earlier = [call for call in earlier if call.result is None and result.answers(call)]
-    if result.client_id is None and result.client_name is None:
-        candidates = waiting + waiting_earlier
-        return candidates[0] if len(candidates) == 1 else None
-    if waiting or waiting_earlier:
-        return waiting[0] if waiting else waiting_earlier[-1]
-    return next((call for call in reversed(calls) if result.answers(call)), None)
+    def __init__(self) -> None:
+        self._by_id: dict[str, list[Call]] = {}
+        self._by_name: dict[str, list[Call]] = {}
+        self._open: dict[int, Call] = {}
+
+    def add(self, call: Call) -> None:
+        if call.client_id is not None:
+            self._by_id.setdefault(call.client_id, []).append(call)
+        self._by_name.setdefault(call.client_name, []).append(call)
+        self._open[call.number] = call
+
+    def answered(self, call: Call) -> None:
+        self._open.pop(call.number, None)
+
+    def clear(self) -> None:
+        """Something else was said: no later result answers these."""
+        self._by_id.clear()
+        self._by_name.clear()
+        self._open.clear()
+
+    def find(self, result: Result, latest: int) -> Call | None:
+        """The call that `result` answers: among those from number `latest` on, which were made just before it, then
+        among earlier ones still open.
+
+        Ids that a client re-uses go to the nearest call that has no answer yet; a second answer replaces the first.
+        """
+        if result.client_id is not None:
+            same = self._by_id.get(result.client_id, [])
+        elif result.client_name is not None:
+            same = self._by_name.get(result.client_name, [])
+        else:
+            return next(iter(self._open.values())) if len(self._open) == 1 else None
+        waiting = [call for call in same if call.result is None]
+        if waiting:
+            return next((call for call in waiting if call.number >= latest), waiting[-1])
+        return same[-1] if same and same[-1].number >= latest else None
 
 
 class ToolIds:
@@ -111,6 +133,7 @@ class ToolHistory:
     def __init__(self, names: ToolNames) -> None:
         self._names = names
         self._ids = ToolIds()
+        self._calls = 0
 
     def calls(self, message: JsonObject, path: str) -> list[Call]:
         """The calls of an assistant message: `tool_calls`, and `function_call` from before there were any."""
@@ -149,7 +172,9 @@ class ToolHistory:
         if not isinstance(name, str):
             raise _invalid(f"{path}.name", "a tool call needs the name of its function.")
         arguments = fields.get(arguments_key)
+        self._calls += 1
         return Call(
+            self._calls,
             client_id,
             name,
             {

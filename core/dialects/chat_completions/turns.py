@@ -9,7 +9,10 @@ from ...messages import Block, JsonObject, TextBlock, Turn
 from ...wording import OPERATOR_NOTE, RESUMED
 from .content import ContentBlock
 from .reasoning import Recall, thinking_of
-from .tool_history import Call, Result, find_call
+from .tool_history import Call, CallIndex, Result
+
+# Greater than the number of any call.
+_NEVER = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class _Round:
     @property
     def waits(self) -> bool:
         return len(self.answered) < len(self.calls)
+
+    def holds(self, call: Call) -> bool:
+        """`call` is of this round, or of one before it."""
+        return bool(self.calls) and self.calls[0].number <= call.number
 
     def say(self, message: JsonObject, blocks: Iterable[Block], calls: Sequence[Call]) -> None:
         self.said.append(_Said(len(self.assistant), message, [call.client_id for call in calls if call.client_id]))
@@ -82,6 +89,8 @@ class Conversation:
     def __init__(self, *, inline_system: bool) -> None:
         self._inline_system = inline_system
         self._rounds = [_Round()]
+        # The calls of the latest round, and of those before it that nothing but unanswered calls parts from it.
+        self._callable = CallIndex()
         # The system messages before anything else, message by message.
         self.system: list[list[TextBlock]] = []
 
@@ -124,38 +133,35 @@ class Conversation:
         for block in blocks:
             (text if block["type"] == "text" else media).append(block)
         if text or calls:
+            if not self._rounds[-1].goes_on:
+                self._callable.clear()
             if not self._rounds[-1].goes_on or self._rounds[-1].waits:
                 self._rounds.append(_Round())
             self._rounds[-1].say(message, text, calls)
+            for call in calls:
+                self._callable.add(call)
         current = self._rounds[-1]
         (current.moved if current.goes_on else current.user).extend(media)
 
     def add_result(self, result: Result) -> Block:
         """Put a result where its call is; the block that now holds it."""
-        run = self._run()
-        earlier = [call for round_ in run[:-1] for call in round_.calls]
-        call = find_call(result, run[-1].calls, earlier)
+        current = self._rounds[-1]
+        call = self._callable.find(result, current.calls[0].number if current.calls else _NEVER)
         if call is None:
             blocks = result.as_text()
-            run[-1].user += blocks
+            current.user += blocks
             return blocks[-1]
         self._join_rounds_from(call)
         if call.result is None:
+            self._callable.answered(call)
             self._rounds[-1].answered.append(call)
         call.result = result.block_for(call)
         return call.result
 
-    def _run(self) -> list[_Round]:
-        """The latest round, and those before it that nothing but unanswered calls parts from it."""
-        first = len(self._rounds) - 1
-        while first and self._rounds[first - 1].goes_on:
-            first -= 1
-        return self._rounds[first:]
-
     def _join_rounds_from(self, call: Call) -> None:
         """Some clients split parallel calls over several messages and send the results behind the last."""
         first = len(self._rounds) - 1
-        while all(call is not own for own in self._rounds[first].calls):
+        while not self._rounds[first].holds(call):
             first -= 1
         for later in self._rounds[first + 1 :]:
             self._rounds[first].absorb(later)
