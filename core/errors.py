@@ -65,7 +65,7 @@ class ProxyError(Exception):
         self.request_id = request_id
         if self.status in (401, 403):
             # Claude Code repeats a 401 for three minutes, Codex six times, unless told that it is no use.
-            self.headers.setdefault("x-should-retry", "false")
+            self.headers["x-should-retry"] = "false"
 
     @property
     def openai_type(self) -> str:

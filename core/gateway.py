@@ -241,12 +241,28 @@ async def _peek_bytes(attempt: _Attempt) -> Opened:
         frames: list[sse.Frame] = []
         while not frames and (chunk := await anext(chunks, None)) is not None:
             first += chunk
-            frames = decoder.feed(chunk)
-        if frames and frames[0].event == "error":
-            error = attempt.error_event(json_codec.object_or_empty(json_codec.decode(frames[0].data)))
-            error.body, error.content_type = frames[0].data, "application/json"
-            raise error
+            try:
+                frames = decoder.feed(chunk)
+            except sse.FrameTooLarge as error:
+                raise _unreadable(attempt, str(error)) from error
+        if not first:
+            raise _truncated(attempt)
+        if frames:
+            _raise_if_error(attempt, frames[0])
     return Opened(attempt.upstream.route, attempt.answer.status, attempt.answer.headers, bytes(first), chunks)
+
+
+def _raise_if_error(attempt: _Attempt, frame: sse.Frame) -> None:
+    try:
+        event = decode_event(frame)
+    except EventError as error:
+        if frame.event == "error":
+            raise _unreadable(attempt, str(error)) from error
+        return  # not ours to judge: the bytes go on to the client as they are
+    if event is not None and event["type"] == "error":
+        failure = attempt.error_event(event)
+        failure.body, failure.content_type = frame.data, "application/json"
+        raise failure
 
 
 async def _peek_events(attempt: _Attempt) -> OpenedEvents:
@@ -288,10 +304,14 @@ async def _event_batches(attempt: _Attempt, chunks: AsyncIterator[bytes]) -> Asy
         if not has_stop_reason:
             raise
     if not has_stop_reason:
-        raise StreamTruncated(
-            f"{attempt.upstream.host} ended the stream before the answer was complete. What arrived may be cut off; "
-            "try again."
-        )
+        raise _truncated(attempt)
+
+
+def _truncated(attempt: _Attempt) -> StreamTruncated:
+    return StreamTruncated(
+        f"{attempt.upstream.host} ended the stream before the answer was complete. What arrived may be cut off; try "
+        "again."
+    )
 
 
 def _decoded(attempt: _Attempt, decoder: sse.Decoder, chunk: bytes) -> tuple[list[Event], UpstreamError | None]:

@@ -19,6 +19,9 @@ from .wording import CONTINUE, OPERATOR_NOTE, must_call, one_json_object_like
 # it (whose own edits of its history make signatures invalid), or nobody, as it was about this one request.
 Scope = Literal["model", "client", "request"]
 
+# The client's name is its own choice, and must not fill the memory.
+_MOST_LEARNED = 1000
+
 # Changes a request, and says whether there was anything to change.
 Change = Callable[[MessagesRequest], bool]
 
@@ -218,5 +221,5 @@ class Lessons:
         return [name for name, lesson in lessons.items() if lesson.change(request)]
 
     def learn(self, lesson: Lesson, model: str, client: str) -> None:
-        if lesson.scope != "request":
+        if lesson.scope != "request" and len(self._learned) < _MOST_LEARNED:
             self._learned.setdefault((model, client if lesson.scope == "client" else ""), {})[lesson.name] = lesson

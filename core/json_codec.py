@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from typing import Any, NoReturn, cast
 
@@ -76,7 +77,9 @@ def _with_position(error: Exception, data: bytes) -> str:
 
 def _decode_with_surrogates(data: bytes) -> Any:
     try:
-        return _clean(json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant))
+        return _clean(
+            json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant, parse_float=_finite)
+        )
     except RecursionError:
         raise JSONError("the JSON is nested too deeply") from None
     except (ValueError, UnicodeDecodeError) as error:
@@ -85,6 +88,13 @@ def _decode_with_surrogates(data: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]} is out of range")
+    return value
 
 
 def _clean(value: Any) -> Any:

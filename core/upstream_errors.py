@@ -24,7 +24,7 @@ _REFUSAL_STATUSES = (400, 401, 403, 429)
 
 _TOO_LONG = re.compile(r"prompt is too long: [\d,]+ tokens > ([\d,]+) maximum")
 _NO_CREDIT = "credit balance is too low"
-_SPEND_LIMIT = "enforced_spend_limit_reached"
+_USED_UP = ("enforced_spend_limit_reached", "credits_required")
 
 _UNIFIED = "anthropic-ratelimit-unified-"
 _RETRYABLE_STATUSES = (502, 503, 529)
@@ -37,6 +37,7 @@ _WINDOWS: Mapping[str, str] = {
     "seven_day": "7-day limit",
     "seven_day_opus": "7-day limit for Opus",
     "seven_day_sonnet": "7-day limit for Sonnet",
+    "overage": "extra usage",
 }
 
 # The statuses behind the types of Anthropic's errors, for those that arrive inside a stream.
@@ -101,8 +102,9 @@ def upstream_error(
     """
     fields = _fields(body)
     inner = object_or_empty(fields.get("error"))
-    message = inner.get("message")
-    said = message if isinstance(message, str) else _plain(headers, body)
+    # Gateways in between have shapes of their own.
+    shapes = (inner.get("message"), fields.get("error"), fields.get("message"), fields.get("detail"))
+    said = next((text for text in shapes if isinstance(text, str)), None) or _plain(headers, body)
     request_id = headers.get("request-id") or fields.get("request_id")
     answer = _Answer(
         status=status,
@@ -271,7 +273,7 @@ def _limited(answer: _Answer) -> UpstreamError:
         window = _WINDOWS.get(claim, "limit")
         message = f"Your plan's {window} is used up{_until(answer)}. {said}"
         return _error(answer, message, code="insufficient_quota", headers={"x-should-retry": "false"})
-    if answer.error_code == _SPEND_LIMIT:
+    if answer.error_code in _USED_UP:
         return _error(answer, said, code="insufficient_quota", headers={"x-should-retry": "false"})
     return _error(answer, said, code="rate_limit_exceeded")
 

@@ -258,6 +258,7 @@ class App:
             if not downstream.started:
                 raise
             # The body is left without its end on purpose: the connection breaks behind the error.
+            self._board.post(last_error=error.code, last_error_at=time.time())
             await relay.fail(error)
         except ClientGone:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ..routes import RouteTable
 
 PATH = "/v1/models"
+
+_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 class GetCall:
@@ -63,9 +66,8 @@ class ModelPages:
             return as_openai(models, aliases)
         asked = parse_qs(query.decode("latin-1"))
         limit = asked.get("limit", [""])[0]
-        return as_anthropic(
-            models, limit=int(limit) if limit.isdigit() else None, after_id=asked.get("after_id", [None])[0]
-        )
+        after_id = asked.get("after_id", [None])[0]
+        return as_anthropic(models, limit=int(limit) if _NUMBER.fullmatch(limit) else None, after_id=after_id)
 
     async def render_one(self, requested: str, aliases: Mapping[str, str], *, native: bool) -> JsonObject:
         """Raises ModelNotFound."""

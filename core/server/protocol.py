@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, changed: bad HTTP gets a JSON error, endless headers an end, and an offer of HTTP/2 no reply."""
+"""uvicorn's HTTP protocol, but bad HTTP gets a JSON error, endless headers an end, and offers of HTTP/2 no reply."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -19,6 +20,8 @@ from .downstream import Downstream
 
 # A client that hears nothing for minutes gives up; only a whole chunk counts as something heard.
 HEARTBEAT_SECONDS = 15.0
+
+_TYPE = re.compile(rb'"type"\s*:\s*"(message_stop|error)"')
 
 _STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -118,7 +121,14 @@ class NativeRelay:
     def _note(self, chunk: bytes) -> None:
         try:
             for frame in self._decoder.feed(chunk):
-                self._complete = self._complete or frame.event in ("message_stop", "error")
+                # Some gateways leave the names out: then the type in the data has to tell.
+                name = frame.event or _type_of(frame.data)
+                self._complete = self._complete or name in ("message_stop", "error")
         except sse.FrameTooLarge:
             # Not ours to judge: the bytes go on to the client as they are.
             self._complete = True
+
+
+def _type_of(data: bytes) -> str:
+    match = _TYPE.search(data)
+    return match[1].decode("latin-1") if match else ""

@@ -41,7 +41,7 @@ def parse_model(
         raise InvalidRequest(
             f"model: name the model to ask, for example {nearest_ids('claude-sonnet')[0]}.", param="model"
         )
-    model_id = aliases.get(requested, requested)
+    model_id = aliases.get(requested, requested).removesuffix("[1m]")
     effort = None
     if (match := _SUFFIX.fullmatch(model_id)) and match["effort"] in efforts:
         model_id, effort = match["model"], match["effort"]
@@ -151,6 +151,11 @@ def refuse_what_cannot_be(fields: Fields) -> None:
     choices = fields.take_number("n")
     if choices is not None and choices != 1:
         raise InvalidRequest("n: Claude gives one answer per request; send the request again for more.", param="n")
+    if fields.take("web_search_options") is not None:
+        raise InvalidRequest(
+            "web_search_options: searching the web is not supported; offer a tool that does.",
+            param="web_search_options",
+        )
     modalities = fields.take("modalities")
     if isinstance(modalities, list) and "audio" in modalities:
         raise InvalidRequest("modalities: Claude answers in text, not in audio.", param="modalities")

@@ -10,6 +10,7 @@ from ...json_codec import encode_text, list_or_empty, object_or_empty
 from ...messages import JsonObject
 
 _DEEPEST = 200
+_MOST_REFERENCES = 16
 _COMBINATORS = ("anyOf", "oneOf", "allOf")
 # Keywords whose value is a schema, a list of schemas, or an object of named schemas.
 _ONE = (
@@ -68,9 +69,7 @@ def tool_schema(schema: object, path: str) -> JsonObject:
     if not isinstance(schema, dict):
         raise InvalidRequest(f"{path}: a JSON Schema object is expected.", param=path)
     root = _walk(cast("JsonObject", schema), _modern, path)
-    for name in _COMBINATORS:
-        if name in root:
-            root = _merged(root, name)
+    root = _flat(root, root)
     if root.get("type") != "object":
         root = {**root, "type": "object"}
     root.setdefault("properties", {})
@@ -117,15 +116,17 @@ def _modern(schema: JsonObject) -> JsonObject:
         # A number since draft 6; the boolean of draft 4 makes the whole schema invalid.
         if isinstance(schema.get(bound), bool):
             del schema[bound]
-    if isinstance(schema.get("required"), bool):  # draft 3
-        del schema["required"]
+    for name, kind in (("properties", dict), ("required", list), ("$defs", dict)):
+        # Draft 3 has a boolean `required`, and many programs write null for nothing.
+        if name in schema and not isinstance(schema[name], kind):
+            del schema[name]
     if isinstance(items := schema.get("items"), list):  # a tuple, before 2020-12
         schema["prefixItems"] = items
         del schema["items"]
     if "definitions" in schema:
         schema["$defs"] = {**object_or_empty(schema.pop("definitions")), **object_or_empty(schema.get("$defs"))}
-    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#/definitions/"):
-        schema["$ref"] = "#/$defs/" + reference.removeprefix("#/definitions/")
+    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
+        schema["$ref"] = reference.replace("/definitions/", "/$defs/")
     if schema.pop("nullable", None) is True:
         return _or_null(schema)
     return schema
@@ -133,6 +134,10 @@ def _modern(schema: JsonObject) -> JsonObject:
 
 def _or_null(schema: JsonObject) -> JsonObject:
     match schema.get("type"):
+        case None if "$ref" in schema:
+            return {"anyOf": [schema, {"type": "null"}]}
+        case None if isinstance(schema.get("anyOf"), list):
+            return {**schema, "anyOf": [*list_or_empty(schema["anyOf"]), {"type": "null"}]}
         case "null" | None:
             return schema
         case list():
@@ -145,13 +150,27 @@ def _or_null(schema: JsonObject) -> JsonObject:
             return nullable
 
 
-def _merged(root: JsonObject, combinator: str) -> JsonObject:
-    """`root` with its branches' properties its own: Claude refuses combinators at the top level.
+def _flat(schema: JsonObject, root: JsonObject, depth: int = 0) -> JsonObject:
+    """`schema` without a reference or combinators at its top: Claude refuses them there."""
+    if depth > _MOST_REFERENCES:
+        return {}
+    target = _target(schema, root)
+    if target is not None:
+        beside = {name: value for name, value in schema.items() if name != "$ref"}
+        return {**_flat(target, root, depth + 1), **beside}
+    for name in _COMBINATORS:
+        if name in schema:
+            schema = _merged(schema, name, root, depth)
+    return schema
+
+
+def _merged(schema: JsonObject, combinator: str, root: JsonObject, depth: int) -> JsonObject:
+    """`schema` with its branches' properties its own.
 
     What every branch demands stays demanded; with `allOf`, what any of them does.
     """
-    branches = [_resolved(object_or_empty(branch), root) for branch in list_or_empty(root[combinator])]
-    merged: JsonObject = {name: value for name, value in root.items() if name != combinator}
+    branches = [_flat(object_or_empty(branch), root, depth + 1) for branch in list_or_empty(schema[combinator])]
+    merged: JsonObject = {name: value for name, value in schema.items() if name != combinator}
     properties: JsonObject = dict(object_or_empty(merged.get("properties")))
     for branch in branches:
         for name, value in object_or_empty(branch.get("properties")).items():
@@ -170,13 +189,13 @@ def _merged(root: JsonObject, combinator: str) -> JsonObject:
     return merged
 
 
-def _resolved(branch: JsonObject, root: JsonObject) -> JsonObject:
-    """`branch`, or what it refers to in the root's definitions."""
-    reference = branch.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/$defs/"):
-        name = reference.removeprefix("#/$defs/")
-        return object_or_empty(object_or_empty(root.get("$defs")).get(name)) or branch
-    return branch
+def _target(schema: JsonObject, root: JsonObject) -> JsonObject | None:
+    """What `schema` refers to in the root's definitions, if it does."""
+    reference = schema.get("$ref")
+    if not isinstance(reference, str) or not reference.startswith("#/$defs/"):
+        return None
+    found = object_or_empty(root.get("$defs")).get(reference.removeprefix("#/$defs/"))
+    return cast("JsonObject", found) if isinstance(found, dict) else None
 
 
 def _either(one: Any, other: Any) -> JsonObject:

@@ -229,7 +229,18 @@ def _result_content(content: object, path: str) -> list[ContentBlock]:
 
 
 def _is_part(item: object) -> bool:
-    return isinstance(item, str) or (isinstance(item, dict) and isinstance(cast("JsonObject", item).get("type"), str))
+    """A content part, and no item of a listing that happens to have a `type`."""
+    if isinstance(item, str):
+        return True
+    match item:
+        case {"type": "text", "text": str() | None} | {"type": "refusal", "refusal": str() | None}:
+            return True
+        case {"type": "image_url", "image_url": str() | dict()} | {"type": "file", "file": dict()}:
+            return True
+        case {"type": "input_audio", "input_audio": dict()}:
+            return True
+        case _:
+            return False
 
 
 def _client_id(value: object, path: str) -> str | None:

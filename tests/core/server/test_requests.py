@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from core.server import app as app_module
-from tests.raw_http import exchange, request_bytes, status_of
+from tests.raw_http import connect, exchange, read_until, request_bytes, status_of
 from tests.running_proxy import RunningProxy, running_proxy
 from tests.simulated_claude import Scenario, SimulatedClaude, scenarios
 
@@ -308,9 +309,101 @@ def test_nothing_heavy_is_imported_before_something_asks_for_it() -> None:
     """The server is up before FastAPI and the HTTP client are loaded; they cost half a second together."""
     program = """
 import sys
+import time
 import core.server.thread
 heavy = {"fastapi", "httpx", "aiohttp", "keyring", "starlette", "truststore"} & set(sys.modules)
 sys.exit(f"imported: {heavy}" if heavy else 0)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+JAVA = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAABAAMAAABkAAQ"}
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 50])
+def test_r37_javas_offer_of_http_2_is_passed_over_and_its_body_read(
+    proxy: RunningProxy, claude: SimulatedClaude, pieces: int
+) -> None:
+    """Its client makes the offer with every request to an http address, and keeps to HTTP/1.1 without a reply."""
+    whole = request_bytes(CHAT, headers=JAVA)
+    size = len(whole) // pieces + 1
+    with connect(proxy.port) as client:
+        for start in range(0, len(whole), size):
+            client.sendall(whole[start : start + size])
+            time.sleep(0.002)
+        assert b"You said: Hi" in read_until(client, b"You said: Hi")
+        client.sendall(request_bytes(CHAT))
+        read_until(client, b"You said: Hi")
+
+
+def test_a_body_behind_an_offer_is_never_read_as_a_request(proxy: RunningProxy, claude: SimulatedClaude) -> None:
+    hidden = request_bytes(b'{"hidden": true}', "/v1/chat/completions")
+    carrier = request_bytes(hidden, "/health", headers=JAVA)
+    answer = exchange(proxy.port, request_bytes(path="/health", method="GET") + carrier)
+    assert b"hidden" not in answer
+    assert claude.requests == []
+
+
+@pytest.mark.parametrize("first", [b"event: error\ndata: not json\n\n", b"event: error\ndata: 5\n\n", b""])
+def test_e21_a_native_stream_that_is_none_is_502(proxy: RunningProxy, claude: SimulatedClaude, first: bytes) -> None:
+    claude.script.append(Scenario(raw=first))
+    assert post(proxy, {**NATIVE, "stream": True}, "/v1/messages").status_code == 502
+
+
+def test_a_native_stream_without_names_of_events_is_whole_all_the_same(
+    proxy: RunningProxy, claude: SimulatedClaude
+) -> None:
+    lines = [f"data: {json.dumps(event)}\n\n" for event in scenarios.message_events([{"type": "text", "text": "Hi"}])]
+    claude.script.append(Scenario(raw="".join(lines).encode()))
+    assert post(proxy, {**NATIVE, "stream": True}, "/v1/messages").text == "".join(lines)
+    claude.script.append(Scenario(raw=f"data: {json.dumps(scenarios.error_event())}\n\n".encode()))
+    claude.script += [scenarios.overloaded()] * 2
+    assert post(proxy, {**NATIVE, "stream": True}, "/v1/messages").status_code == 529
+
+
+@pytest.mark.parametrize("stop_reason", [["end_turn"], {"a": 1}, 5, True])
+def test_r23_a_stop_reason_that_is_no_word_is_an_ordinary_end(
+    proxy: RunningProxy, claude: SimulatedClaude, stop_reason: Any
+) -> None:
+    events = scenarios.message_events([{"type": "text", "text": "Hi"}], stop_reason)
+    for stream in (False, True):
+        claude.script.append(Scenario(events=events))
+        answer = post(proxy, {**CHAT, "stream": stream})
+        assert answer.status_code == 200
+        assert '"finish_reason":"stop"' in answer.text
+
+
+def test_e15_a_number_out_of_range_is_refused_beside_a_surrogate_too(proxy: RunningProxy) -> None:
+    body = b'{"model":"claude-sonnet-4-6","top_k":1e400,"messages":[{"role":"user","content":"\\ud83d"}]}'
+    assert post(proxy, body).status_code == 400
+
+
+def test_t18_a_wish_to_search_the_web_is_refused_and_not_passed_over(proxy: RunningProxy) -> None:
+    assert post(proxy, {**CHAT, "web_search_options": {}}).json()["error"]["param"] == "web_search_options"
+
+
+@pytest.mark.parametrize("limit", ["²", "9" * 5000, "-1", "x", ""])
+def test_an_odd_limit_on_the_list_of_models_is_none(proxy: RunningProxy, limit: str) -> None:
+    answer = httpx.get(f"{proxy.v1}/models", params={"limit": limit}, headers={"anthropic-version": "2023-06-01"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("body", [b'{"error":"so it is"}', b'{"message":"so it is"}', b'{"detail":"so it is"}'])
+def test_e24_a_gateways_own_words_are_passed_on(proxy: RunningProxy, claude: SimulatedClaude, body: bytes) -> None:
+    claude.script.append(Scenario(status=418, body=body))
+    assert post(proxy, CHAT).json()["error"]["message"].startswith("so it is")
+
+
+def test_b4_a_401_is_never_to_be_tried_again_whatever_the_upstream_says(
+    proxy: RunningProxy, claude: SimulatedClaude
+) -> None:
+    claude.script.append(scenarios.error(401, "authentication_error", "no", {"x-should-retry": "true"}))
+    assert post(proxy, CHAT).headers["x-should-retry"] == "false"
+
+
+def test_a_lesson_that_did_not_help_is_not_remembered(proxy: RunningProxy, claude: SimulatedClaude) -> None:
+    refusal = scenarios.error(400, "invalid_request_error", "temperature: range is odd for this model")
+    claude.script += [refusal, scenarios.error(400, "invalid_request_error", "and that was not it")]
+    assert post(proxy, {**CHAT, "temperature": 0.5}).status_code == 400
+    assert "x-cliproxyapi-ignored" not in post(proxy, {**CHAT, "temperature": 0.5}).headers

@@ -291,6 +291,24 @@ def test_e19_a_request_that_waits_gets_503(tmp_path: Path, claude: SimulatedClau
     assert json.loads(answer.rpartition(b"\r\n\r\n")[2])["error"]["code"] == "proxy_stopping"
 
 
+def test_e19_a_request_that_was_still_being_sent_gets_503(tmp_path: Path, claude: SimulatedClaude) -> None:
+    whole = request_bytes(chat())
+    with running_proxy(tmp_path, claude.url) as proxy, connect(proxy.port) as open_one, connect(proxy.port) as client:
+        claude.default = scenarios.stalls(30, 4)
+        open_one.sendall(request_bytes(chat()))
+        read_until(open_one, b'"content":"You')
+        client.sendall(whole[:-5])
+        time.sleep(0.2)
+        stopping = threading.Thread(target=proxy.server.stop)
+        stopping.start()
+        time.sleep(0.1)
+        client.sendall(whole[-5:])
+        answer = read_all(client)
+        stopping.join()
+    assert status_of(answer) == 503
+    assert len(claude.requests) == 1
+
+
 def test_a_slow_client_slows_its_upstream_down(proxy: RunningProxy, claude: SimulatedClaude) -> None:
     """Otherwise the answer of a client that does not read would fill our memory."""
     big = {"type": "text", "text": "x" * 60_000_000}

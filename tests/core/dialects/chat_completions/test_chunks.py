@@ -272,3 +272,16 @@ def test_t14_a_legacy_client_gets_one_function_call() -> None:
 
 def test_r38_line_separators_of_unicode_stay_inside_their_text() -> None:
     assert deltas(answer(text(0, "a\u2028b\u2029c\u0085d\u0000")))[0]["content"] == "a\u2028b\u2029c\u0085d\u0000"
+
+
+def test_r6_a_call_without_its_end_still_has_arguments() -> None:
+    opening, _ = tool(0, "look")
+    sent = deltas([start(), opening, *end("tool_use")])
+    assert sent[-1]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_b8_each_item_of_reasoning_details_has_a_number_of_its_own() -> None:
+    """Clients glue items of one number together."""
+    events = answer(thinking(0, "a"), tool(1, "x", "{}"), thinking(2, "b"), tool(3, "y", "{}"), stop_reason="tool_use")
+    carried = [item for delta in deltas(events) for item in delta.get("reasoning_details", [])]
+    assert [(item["id"], item["index"]) for item in carried] == [("toolu_1", 0), ("toolu_3", 1)]

@@ -89,3 +89,47 @@ def test_a_schema_without_an_end_is_refused_and_not_followed() -> None:
     with pytest.raises(InvalidRequest) as caught:
         tool_schema(schema, "tools[0].function.parameters")
     assert caught.value.param == "tools[0].function.parameters"
+
+
+def test_t9_combinators_inside_combinators_lose_nothing() -> None:
+    inner = {"oneOf": [{"properties": {"q": {"type": "string"}}, "required": ["q"]}]}
+    assert tool_schema({"allOf": [inner]}, "p") == {
+        "type": "object",
+        "properties": {"q": {"type": "string"}},
+        "required": ["q"],
+    }
+    behind = {"$defs": {"A": {"allOf": [inner]}}, "anyOf": [{"$ref": "#/$defs/A"}]}
+    assert tool_schema(behind, "p")["properties"] == {"q": {"type": "string"}}
+
+
+def test_t15_a_reference_at_the_root_is_followed() -> None:
+    """As zod writes every schema that has a name."""
+    schema = {"$ref": "#/definitions/B", "definitions": {"B": {"type": "object", "properties": {"q": {}}}}}
+    assert tool_schema(schema, "p")["properties"] == {"q": {}}
+    assert "$ref" not in tool_schema(schema, "p")
+    endless = {"$ref": "#/$defs/B", "$defs": {"B": {"$ref": "#/$defs/B"}}}
+    assert tool_schema(endless, "p")["type"] == "object"
+
+
+def test_t15_definitions_further_in_are_found_under_their_new_name() -> None:
+    nested = {"definitions": {"Q": {}}, "properties": {"q": {"$ref": "#/properties/n/definitions/Q"}}}
+    schema = tool_schema({"properties": {"n": nested}}, "p")
+    assert schema["properties"]["n"]["properties"]["q"]["$ref"] == "#/properties/n/$defs/Q"
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"anyOf": [{"type": "string"}], "nullable": True}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        ({"$ref": "#/$defs/x", "nullable": True}, {"anyOf": [{"$ref": "#/$defs/x"}, {"type": "null"}]}),
+        ({"type": ["string", "null"], "nullable": True}, {"type": ["string", "null"]}),
+        ({"enum": ["a"], "type": "string", "nullable": True}, {"enum": ["a", None], "type": ["string", "null"]}),
+        ({"nullable": False, "type": "string"}, {"type": "string"}),
+    ],
+)
+def test_t15_nullable_means_null_wherever_it_stands(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert tool_schema({"properties": {"a": schema}}, "p")["properties"]["a"] == expected
+
+
+def test_nothing_written_as_null_is_nothing() -> None:
+    assert tool_schema({"properties": None, "required": None, "$defs": []}, "p") == {"type": "object", "properties": {}}

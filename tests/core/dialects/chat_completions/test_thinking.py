@@ -199,3 +199,13 @@ def test_openrouters_reasoning_is_understood() -> None:
 def test_nobody_thinks_who_was_not_asked_to() -> None:
     for model in (FREE, BUDGET, ADAPTIVE, ALWAYS_THINKS):
         assert not {"thinking", "output_config"} & set(body(model))
+
+
+def test_p29_p34_a_budget_always_leaves_room_for_an_answer() -> None:
+    ultra = {"type": "enabled", "budget_tokens": 31_999}
+    assert body(BUDGET, thinking=ultra)["max_tokens"] == 63_999
+    tight = body(BUDGET, defaults=Defaults(max_output_tokens=25_000), reasoning_effort="high")
+    assert tight["max_tokens"] - tight["thinking"]["budget_tokens"] == 25_000
+    huge = ask(BUDGET, thinking={"type": "enabled", "budget_tokens": 100_000})
+    assert huge.body.get("thinking") == {"type": "enabled", "budget_tokens": 64_000 - 1024}
+    assert huge.ignored == ["thinking"]

@@ -360,3 +360,20 @@ def test_k13_thousands_of_re_used_ids_do_not_slow_down() -> None:
     result = history(*messages)
     assert time.perf_counter() - started < 2
     assert len({block["id"] for t in result.turns for block in t["content"] if block["type"] == "tool_use"}) == 5_000
+
+
+def test_k17_a_raw_result_whose_items_have_a_type_is_no_list_of_parts() -> None:
+    """A listing of files, or a part of another protocol: it comes back with every request from now on."""
+    listing = [{"type": "file", "name": "a.txt"}, {"type": "dir", "name": "b"}]
+    result: Any = history(USER, calls(call("a")), answer("a", listing))
+    assert result.turns[2]["content"][0]["content"] == json.dumps(listing, separators=(",", ":"))
+
+
+def test_thousands_of_calls_and_orphans_are_sorted_out_in_one_pass() -> None:
+    """Each looked for among all others would hold up every open stream for half a minute."""
+    orphans = [{"role": "tool", "tool_call_id": f"x{n}", "content": "lost"} for n in range(4000)]
+    began = time.process_time()
+    history(USER, *(calls(call(f"c{n}")) for n in range(4000)), *orphans)
+    together = calls(*(call(f"c{n}") for n in range(4000)))
+    history(USER, together, *(answer(f"c{n}", "found") for n in reversed(range(4000))))
+    assert time.process_time() - began < 5
