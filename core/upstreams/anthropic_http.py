@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import ipaddress
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from .. import __version__
 from ..errors import CredentialRefused, StreamTruncated, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ..messages import ANTHROPIC_VERSION
+from ..settings import is_loopback
 from . import UpstreamRequest
 
 # httpx and aiohttp cost a third of a second to import: that is paid by the first request, in a worker thread,
@@ -214,16 +214,6 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
         return None
     proxy = proxies.get(parts.scheme) or proxies.get("all") or None
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address, without brackets) is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def without_userinfo(text: str) -> str:
