@@ -77,10 +77,8 @@ def compare_crowds(candidates: list[Candidate]) -> None:
             grown = max(0, candidate.memory() - before) / streams / 1024
             firsts = sorted(result.first for result in results)
             note = f"  {wrong} WRONG" if wrong else ""
-            print(
-                f"{streams:<18}{candidate.name:>6}{statistics.median(firsts) * 1000:>17.0f} ms{firsts[-1] * 1000:>7.0f} ms"
-                f"{grown:>16.1f} KiB{note}"
-            )
+            median, longest = statistics.median(firsts) * 1000, firsts[-1] * 1000
+            print(f"{streams:<18}{candidate.name:>6}{median:>17.0f} ms{longest:>7.0f} ms{grown:>16.1f} KiB{note}")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The proxy that one writes in an afternoon: FastAPI, httpx and json, with their defaults. What ours is compared with."""
+"""The proxy that one writes in an afternoon, as the tutorials do: FastAPI with models, httpx and json, by default."""
 
 from __future__ import annotations
 
@@ -18,31 +18,68 @@ UPSTREAM = os.environ.get("NAIVE_UPSTREAM", "")
 HEADERS = {"anthropic-version": "2023-06-01", "x-api-key": "x"}
 
 
+class Part(BaseModel):
+    type: str
+    text: str
+
+
+class Message(BaseModel):
+    role: str
+    content: str | list[Part] | None = None
+
+
 class ChatRequest(BaseModel):
     model: str
-    messages: list[dict[str, Any]]
+    messages: list[Message]
     max_tokens: int = 32_000
     stream: bool = False
+
+
+class Choice(BaseModel):
+    index: int
+    message: Message
+    finish_reason: str
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatCompletion(BaseModel):
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage
 
 
 app = FastAPI()
 client = httpx.AsyncClient(timeout=600, limits=httpx.Limits(max_connections=None))
 
 
-@app.post("/v1/chat/completions")
+@app.post("/v1/chat/completions", response_model=ChatCompletion)
 async def chat(request: ChatRequest) -> Any:
     body = request.model_dump()
     if request.stream:
         return StreamingResponse(chunks(body), media_type="text/event-stream")
     answer = (await client.post(f"{UPSTREAM}/v1/messages", json=body, headers=HEADERS)).json()
     text = "".join(block["text"] for block in answer["content"])
-    return {
-        "id": f"chatcmpl-{answer['id']}",
-        "object": "chat.completion",
-        "created": 0,
-        "model": request.model,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-    }
+    used = answer["usage"]
+    return ChatCompletion(
+        id=f"chatcmpl-{answer['id']}",
+        object="chat.completion",
+        created=0,
+        model=request.model,
+        choices=[Choice(index=0, message=Message(role="assistant", content=text), finish_reason="stop")],
+        usage=Usage(
+            prompt_tokens=used["input_tokens"],
+            completion_tokens=used["output_tokens"],
+            total_tokens=used["input_tokens"] + used["output_tokens"],
+        ),
+    )
 
 
 async def chunks(body: dict[str, Any]) -> AsyncIterator[str]:

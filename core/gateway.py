@@ -286,25 +286,55 @@ async def _peek_events(attempt: _Attempt) -> OpenedEvents:
 
 async def _event_batches(attempt: _Attempt, chunks: AsyncIterator[bytes]) -> AsyncIterator[list[Event]]:
     """Batches of events until the message is complete. Raises what ended the stream before that."""
-    decoder = sse.Decoder()
-    has_stop_reason = False
+    reader = _EventReader(attempt)
     try:
         async for chunk in chunks:
-            batch, failure = _decoded(attempt, decoder, chunk)
+            batch = reader.read(chunk)
             if batch:
                 yield batch
-            if failure is not None:
-                raise failure
-            if any(event["type"] == "message_stop" for event in batch):
+            if reader.failure is not None:
+                raise reader.failure
+            if reader.has_stopped:
                 await _drain(chunks)
                 return
-            has_stop_reason = has_stop_reason or any(map(_has_stop_reason, batch))
     except StreamTruncated:
         # All content is there once the reason of its end is known.
-        if not has_stop_reason:
+        if not reader.has_stop_reason:
             raise
-    if not has_stop_reason:
+    if not reader.has_stop_reason:
         raise _truncated(attempt)
+
+
+class _EventReader:
+    """Bytes of one stream → its events, and how far the answer has come."""
+
+    def __init__(self, attempt: _Attempt) -> None:
+        self._attempt = attempt
+        self._decoder = sse.Decoder()
+        self.has_stop_reason = False
+        self.has_stopped = False
+        # What went wrong after the events that were read.
+        self.failure: UpstreamError | None = None
+
+    def read(self, chunk: bytes) -> list[Event]:
+        batch: list[Event] = []
+        try:
+            for frame in self._decoder.feed(chunk):
+                event = decode_event(frame)
+                if event is None:
+                    continue
+                kind = event["type"]
+                if kind == "error":
+                    self.failure = self._attempt.error_event(event)
+                    break
+                batch.append(event)
+                if kind == "message_delta":
+                    self.has_stop_reason = self.has_stop_reason or _has_stop_reason(event)
+                elif kind == "message_stop":
+                    self.has_stopped = True
+        except (EventError, sse.FrameTooLarge) as error:
+            self.failure = _unreadable(self._attempt, str(error))
+        return batch
 
 
 def _truncated(attempt: _Attempt) -> StreamTruncated:
@@ -312,21 +342,6 @@ def _truncated(attempt: _Attempt) -> StreamTruncated:
         f"{attempt.upstream.host} ended the stream before the answer was complete. What arrived may be cut off; try "
         "again."
     )
-
-
-def _decoded(attempt: _Attempt, decoder: sse.Decoder, chunk: bytes) -> tuple[list[Event], UpstreamError | None]:
-    """The events that `chunk` completed, and what went wrong after them."""
-    batch: list[Event] = []
-    try:
-        for frame in decoder.feed(chunk):
-            if (event := decode_event(frame)) is None:
-                continue
-            if event["type"] == "error":
-                return batch, attempt.error_event(event)
-            batch.append(event)
-    except (EventError, sse.FrameTooLarge) as error:
-        return batch, _unreadable(attempt, str(error))
-    return batch, None
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
@@ -337,8 +352,7 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
 
 
 def _has_stop_reason(event: Event) -> bool:
-    delta = json_codec.object_or_empty(event.get("delta"))
-    return event["type"] == "message_delta" and delta.get("stop_reason") is not None
+    return json_codec.object_or_empty(event.get("delta")).get("stop_reason") is not None
 
 
 def _whole_message(attempt: _Attempt, body: bytes) -> Message:

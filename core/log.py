@@ -15,7 +15,8 @@ from typing import cast
 
 from .paths import Paths, make_private_directory
 
-_MAX_BYTES = 1024 * 1024
+# One line more than this, which is short.
+_MAX_BYTES = 1000 * 1024
 _OLD_FILES = 3
 _LOGGERS = ("cliproxyapi", "uvicorn.error", "asyncio")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -74,6 +75,10 @@ class _PrivateFile(logging.handlers.RotatingFileHandler):
             return descriptor
 
         return cast("TextIOWrapper", open(self.baseFilename, self.mode, encoding="utf-8", opener=opener))
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        # Before the line is made: the size that the file may reach is no matter of a few hundred bytes.
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
 
     def handleError(self, record: logging.LogRecord) -> None:
         """A full disk must not stop the proxy, nor fill a terminal."""

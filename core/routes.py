@@ -51,7 +51,7 @@ class ApiKeyCredential:
 
     async def headers(self) -> Mapping[str, str]:
         # The system's keyring may take its time, and may be locked.
-        key = await asyncio.to_thread(self._store.find)
+        key = self._store.remembered() or await asyncio.to_thread(self._store.find)
         if key is None:
             raise NotSignedIn(_NO_API_KEY)
         return {"x-api-key": key.value}

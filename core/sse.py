@@ -6,6 +6,7 @@ at LF only (with CR before it or not), never at U+2028, U+2029 or U+0085, which 
 
 from __future__ import annotations
 
+import codecs
 from typing import NamedTuple
 
 # One event may hold a whole base64 image; a line without an end must not hold the machine's memory.
@@ -32,52 +33,60 @@ class Decoder:
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        # Where the search for the next line end goes on, so that a long line in small pieces is read once.
+        # Where the search for the next frame's end goes on, so that a long frame in small pieces is read once.
         self._searched = 0
-        self._event = ""
-        self._data: list[bytes] = []
-        self._size = 0
+        # A CR at the very end of what came, which may be half of a line end.
+        self._held = b""
         self._started = False
 
     @property
     def pending(self) -> bool:
-        return bool(self._rest or self._data)
+        return bool(self._rest.strip(b"\n") or self._held)
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that `chunk` completed. Raises FrameTooLarge."""
+        if self._held or b"\r" in chunk:
+            chunk = self._with_plain_line_ends(chunk)
         rest = self._rest
         rest += chunk
-        frames: list[Frame] = []
-        start = 0
-        end = rest.find(b"\n", self._searched)
-        while end >= 0:
-            self._take_line(bytes(rest[start:end]).removesuffix(b"\r"), frames)
-            start = end + 1
-            end = rest.find(b"\n", start)
-        if start:
-            del rest[:start]
-        self._searched = len(rest)
-        if len(rest) + self._size > MAX_FRAME_BYTES:
-            raise FrameTooLarge(f"an event of more than {MAX_FRAME_BYTES} bytes")
-        return frames
-
-    def _take_line(self, line: bytes, frames: list[Frame]) -> None:
-        if not self._started:
+        if not self._started and len(rest) >= len(codecs.BOM_UTF8):
             self._started = True
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line:
-            if self._data:
-                frames.append(Frame(self._event, b"\n".join(self._data)))
-            self._event, self._data, self._size = "", [], 0
-            return
+            if rest.startswith(codecs.BOM_UTF8):
+                del rest[: len(codecs.BOM_UTF8)]
+        end = rest.rfind(b"\n\n", max(0, self._searched - 1))
+        if end < 0:
+            self._searched = len(rest)
+            if len(rest) > MAX_FRAME_BYTES:
+                raise FrameTooLarge(f"an event of more than {MAX_FRAME_BYTES} bytes")
+            return []
+        blocks = bytes(rest[:end]).split(b"\n\n")
+        del rest[: end + 2]
+        self._searched = 0
+        return [frame for block in blocks if (frame := _frame(block)) is not None]
+
+    def _with_plain_line_ends(self, chunk: bytes) -> bytes:
+        chunk = self._held + chunk
+        self._held = b"\r" if chunk.endswith(b"\r") else b""
+        return (chunk[:-1] if self._held else chunk).replace(b"\r\n", b"\n")
+
+
+def _frame(block: bytes) -> Frame | None:
+    """The event in the lines of `block`; None where they hold no data."""
+    # As Anthropic writes every event: a name, one line of data, nothing else.
+    if block.startswith(b"event: "):
+        line_end = block.find(b"\n")
+        if block.startswith(b"data: ", line_end + 1) and block.find(b"\n", line_end + 1) < 0:
+            return Frame(block[7:line_end].decode("utf-8", "replace"), block[line_end + 7 :])
+    event, data = "", list[bytes]()
+    for line in block.split(b"\n"):
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
-            self._size += len(value)
+            data.append(value)
         elif name == b"event":
-            self._event = value.decode("utf-8", "replace")
+            event = value.decode("utf-8", "replace")
         # Comments (an empty name), `id`, `retry` and unknown fields carry nothing for us.
+    return Frame(event, b"\n".join(data)) if data else None
 
 
 def encode(data: bytes, event: str = "") -> bytes:

@@ -29,6 +29,7 @@ USER_AGENT = f"cliproxyapi/{__version__}"
 
 # Between the turns of a chat a person thinks; a kept connection spares the next turn two round trips.
 _KEEP_ALIVE_SECONDS = 120.0
+_MOST_URLS = 50
 _PIECE_BYTES = 256 * 1024
 _IDLE_CONNECTIONS = 20
 
@@ -76,19 +77,25 @@ class AnthropicHTTP:
         self._credential = credential
         self._timeouts = timeouts or Timeouts()
         self._environ = os.environ if environ is None else environ
-        self._client: httpx.AsyncClient | None = None
+        limit = self._timeouts
+        self._limits = {"timeout": {"connect": limit.connect, "read": limit.read, "write": limit.read, "pool": None}}
+        self._transport: httpx.AsyncBaseTransport | None = None
+        # The few that are asked for, parsed once.
+        self._urls: dict[str, httpx.URL] = {}
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def open(self, request: UpstreamRequest) -> AsyncGenerator[HTTPAnswer]:
-        client = self._client or await self._open_client()
+        transport = self._transport or await self._open_transport()
         import aiohttp
         import httpx
 
-        url = f"{self._base_url}{request.path}" + (f"?{request.query}" if request.query else "")
         signed = await self._credential.headers()
         betas = [given["anthropic-beta"] for given in (request.headers, signed) if "anthropic-beta" in given]
         headers = {
+            "user-agent": USER_AGENT,
+            "accept": "*/*",
+            "accept-encoding": "identity",
             "anthropic-version": ANTHROPIC_VERSION,
             "content-type": "application/json",
             **request.headers,
@@ -100,9 +107,13 @@ class AnthropicHTTP:
             # In pieces, between which other streams get their turn.
             headers["content-length"] = str(len(request.body))
             content = _pieces(request.body)
-        outgoing = client.build_request(request.method, url, content=content, headers=headers)
+        url = self._url(request.path, request.query)
+        outgoing = httpx.Request(request.method, url, headers=headers, content=content, extensions=self._limits)
         try:
-            response = await client.send(outgoing, stream=True)
+            # Straight to the transport: what httpx's client does in between (cookies, redirects, its own sign-in) is
+            # of no use here, and costs as much as all the rest.
+            response = await transport.handle_async_request(outgoing)
+            response.request = outgoing
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise self._translated(error) from error
         try:
@@ -118,19 +129,29 @@ class AnthropicHTTP:
 
     async def close(self) -> None:
         """Close every connection, open ones included."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
 
-    async def _open_client(self) -> httpx.AsyncClient:
+    async def _open_transport(self) -> httpx.AsyncBaseTransport:
         async with self._opening:
-            if self._client is None:
+            if self._transport is None:
                 # Importing and reading the trust store would hold up every open stream if done on the loop.
                 context = await asyncio.to_thread(_trusting_the_system)
-                self._client = _client_for(
-                    self._base_url, proxy_for(self._base_url, self._environ), context, self._timeouts
-                )
-            return self._client
+                self._transport = _transport_for(self._base_url, proxy_for(self._base_url, self._environ), context)
+            return self._transport
+
+    def _url(self, path: str, query: str) -> httpx.URL:
+        import httpx
+
+        if query:
+            return httpx.URL(f"{self._base_url}{path}?{query}")
+        url = self._urls.get(path)
+        if url is None:
+            url = httpx.URL(f"{self._base_url}{path}")
+            if len(self._urls) < _MOST_URLS:
+                self._urls[path] = url
+        return url
 
     def _translated(self, error: Exception) -> UpstreamError:
         import aiohttp
@@ -234,14 +255,13 @@ def _trusting_the_system() -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _client_for(base_url: str, proxy: str | None, context: ssl.SSLContext, timeouts: Timeouts) -> httpx.AsyncClient:
-    """One client for all requests. Its pool has no limit on open connections: a limit makes the streams above it
+def _transport_for(base_url: str, proxy: str | None, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """One for all requests. Its pool has no limit on open connections: a limit makes the streams above it
     wait for seconds, without an error."""
     import aiohttp
     import httpx
     from httpx_aiohttp import AiohttpTransport
 
-    transport: httpx.AsyncBaseTransport
     scheme = urlsplit(proxy).scheme if proxy else ""
     if scheme.startswith("socks"):
         limits = httpx.Limits(
@@ -249,9 +269,9 @@ def _client_for(base_url: str, proxy: str | None, context: ssl.SSLContext, timeo
             max_keepalive_connections=_IDLE_CONNECTIONS,
             keepalive_expiry=_KEEP_ALIVE_SECONDS,
         )
-        transport = httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits, trust_env=False)
-    elif scheme in ("", "http", "https"):
-        transport = AiohttpTransport(
+        return httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits, trust_env=False)
+    if scheme in ("", "http", "https"):
+        return AiohttpTransport(
             verify=context,
             proxy=_http_proxy(proxy) if proxy else None,
             client=lambda: aiohttp.ClientSession(
@@ -261,14 +281,7 @@ def _client_for(base_url: str, proxy: str | None, context: ssl.SSLContext, timeo
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
             ),
         )
-    else:
-        raise UpstreamUnreachable(
-            f"The proxy for {base_url} has the unknown scheme {scheme!r}. Set HTTPS_PROXY or ALL_PROXY to an address "
-            "that begins with http://, https://, socks5:// or socks5h://."
-        )
-    return httpx.AsyncClient(
-        transport=transport,
-        headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
-        timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
-        follow_redirects=False,
+    raise UpstreamUnreachable(
+        f"The proxy for {base_url} has the unknown scheme {scheme!r}. Set HTTPS_PROXY or ALL_PROXY to an address "
+        "that begins with http://, https://, socks5:// or socks5h://."
     )
