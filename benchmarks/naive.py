@@ -104,7 +104,8 @@ def chunk(model: str, delta: dict[str, Any], finish: str | None) -> str:
 def main() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", flush=True)
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        # What `pip install fastapi uvicorn httpx` brings; uvloop and httptools are extras.
+        config = uvicorn.Config(app, log_level="warning", access_log=False, http="h11", loop="asyncio")
         uvicorn.Server(config).run(sockets=[listener])
 
 

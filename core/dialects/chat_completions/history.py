@@ -69,14 +69,19 @@ class _Reader:
         self._conversation = Conversation(inline_system=inline_system)
         self._ends: list[Block] = []
         self._used_tools: dict[str, None] = {}
-        self._speaks_for_many = len({name for message in messages if (name := _speaker(message))}) > 1
+        self._speaks_for_many = len({name for m in messages if "name" in m and (name := _speaker(m))}) > 1
+        # Nothing but messages of a role and a text: what was said stands in the order in which it was.
+        self._is_plain = True
         # Where the user's last word is an empty one, and where the assistant's last word is.
         self._empty_user: str | None = None
         self._last_assistant = ""
 
     def read_all(self) -> None:
         for index, message in enumerate(self._messages):
+            if len(message) == 2 and self._read_plain(message, index):
+                continue
             path = f"messages[{index}]"
+            self._is_plain = False
             match message.get("role"):
                 case "system" | "developer":
                     self._read_system(message, path)
@@ -91,6 +96,24 @@ class _Reader:
                     raise InvalidRequest(f"{path}.role: {role}.", param=f"{path}.role")
         if self._empty_user is not None:
             raise InvalidRequest(f"{self._empty_user}: the last user message is empty.", param=self._empty_user)
+
+    def _read_plain(self, message: JsonObject, index: int) -> bool:
+        """Most messages are a role and a text, and a long conversation has hundreds; False where this is no such."""
+        text, role = message.get("content"), message.get("role")
+        if not isinstance(text, str) or is_blank(text):
+            return False
+        block: TextBlock = {"type": "text", "text": text}
+        match role:
+            case "user":
+                self._empty_user = None
+                self._conversation.add_user((block,))
+            case "assistant":
+                self._last_assistant = f"messages[{index}]"
+                self._conversation.add_words(block)
+            case _:
+                return False
+        self._ends.append(block)
+        return True
 
     def _read_system(self, message: JsonObject, path: str) -> None:
         blocks = parse_text(message.get("content"), f"{path}.content")
@@ -150,7 +173,7 @@ class _Reader:
         return History(
             system=[block for blocks in system for block in blocks],
             turns=turns,
-            ends=_in_order_of(turns, self._ends),
+            ends=self._ends if self._is_plain else _in_order_of(turns, self._ends),
             used_tools=list(self._used_tools),
             lacks_thinking=conversation.in_tool_loop and _last_assistant_content(turns)[0]["type"] not in _THINKING,
             prefill=prefill,

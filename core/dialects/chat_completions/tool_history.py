@@ -89,6 +89,8 @@ class CallIndex:
 
     def clear(self) -> None:
         """Something else was said: no later result answers these."""
+        if not self._by_name:
+            return
         self._by_id.clear()
         self._by_name.clear()
         self._open.clear()

@@ -143,6 +143,16 @@ class Conversation:
         current = self._rounds[-1]
         (current.moved if current.goes_on else current.user).extend(media)
 
+    def add_words(self, block: TextBlock) -> None:
+        """As `add_assistant`, for a message of one text and nothing else."""
+        current = self._rounds[-1]
+        if not current.goes_on:
+            self._callable.clear()
+        if not current.goes_on or current.waits:
+            current = _Round()
+            self._rounds.append(current)
+        current.assistant.append(block)
+
     def add_result(self, result: Result) -> Block:
         """Put a result where its call is; the block that now holds it."""
         current = self._rounds[-1]
