@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from . import json_codec
 from .json_codec import object_or_empty
@@ -15,6 +18,9 @@ from .sse import Frame
 ARGUMENTS = "partial_json"
 
 
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
 class EventError(ValueError):
     """A frame's data is no event."""
 
@@ -22,17 +28,25 @@ class EventError(ValueError):
 def decode_event(frame: Frame) -> Event | None:
     """The event in `frame`; None where it has none to tell. Raises EventError for what is no JSON object."""
     try:
-        value = json_codec.decode(frame.data)
-    except json_codec.JSONError as error:
-        raise EventError(f"an event is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise EventError("an event is no JSON object")
-    event = object_or_empty(value)
+        event = _decoder.decode(frame.data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        event = _decoded_with_care(frame.data)
     if not isinstance(event.get("type"), str):
         if not frame.event:
             return None
         event["type"] = frame.event
     return event
+
+
+def _decoded_with_care(data: bytes) -> Event:
+    """For the few that the fast decoder refuses: half an emoji is no reason to end an answer."""
+    try:
+        value = json_codec.decode(data)
+    except json_codec.JSONError as error:
+        raise EventError(f"an event is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise EventError("an event is no JSON object")
+    return object_or_empty(value)
 
 
 def index_of(event: Event) -> int:

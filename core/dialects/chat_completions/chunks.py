@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from ... import sse
 from ...answers import index_of, merge_usage
@@ -66,6 +67,9 @@ class ChunkEncoder:
         self._id = fallback_id
         self._head = b""
         self._tail = b""
+        # What stands before and behind a piece of text.
+        self._text_head = b""
+        self._text_tail = b""
         self._open: dict[int, _ToolCall | _Thinking] = {}
         self._tool_ids: list[str] = []
         self._thought: list[SignedBlock] = []
@@ -80,7 +84,16 @@ class ChunkEncoder:
         self.complete = False
 
     def feed(self, events: Iterable[Event]) -> bytes:
-        return b"".join(map(self._event, events))
+        parts: list[bytes] = []
+        for event in events:
+            # Nearly all events of a long answer are this one.
+            if event["type"] == "content_block_delta" and self._head:
+                text = _text_of(event.get("delta"))
+                if text:
+                    parts += (self._text_head, encode(text), self._text_tail)
+                    continue
+            parts.append(self._event(event))
+        return b"".join(parts)
 
     def heartbeat(self) -> bytes:
         """A sign of life that clients count as one: they pass comments over."""
@@ -230,7 +243,17 @@ class ChunkEncoder:
         }
         self._head = b"data: " + encode(head)[:-1] + b',"choices":[{"index":0,"delta":'
         self._tail = b'}],"usage":null}\n\n' if self._include_usage else b"}]}\n\n"
+        self._text_head = self._head + b'{"content":'
+        self._text_tail = b'},"logprobs":null,"finish_reason":null' + self._tail
         return self._chunk(b'{"role":"assistant","content":""}')
 
     def _chunk(self, delta: bytes, reason: bytes = b"null") -> bytes:
         return self._head + delta + b',"logprobs":null,"finish_reason":' + reason + self._tail
+
+
+def _text_of(delta: Any) -> str | None:
+    if isinstance(delta, dict):
+        fields = cast("JsonObject", delta)
+        if fields.get("type") == "text_delta" and isinstance(text := fields.get("text"), str):
+            return text
+    return None
