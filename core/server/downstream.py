@@ -72,12 +72,14 @@ class Downstream:
         declared = self.header(b"content-length") or ""
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
             raise _too_large()
-        body = bytearray()
+        parts: list[bytes] = []
+        size = 0
         async for part in self._parts():
-            body += part
-            if len(body) > MAX_BODY_BYTES:
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BODY_BYTES:
                 raise _too_large()
-        return bytes(body)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def hung_up(self) -> None:
         """Return when the client has hung up, or when the answer has been sent."""

@@ -25,7 +25,8 @@ class Protocol(HttpToolsProtocol):
         if not self._in_head:
             super().data_received(data)
             return
-        self._head += data
+        # A large body may hang on a head that came whole: it is not copied.
+        self._head = self._head + data if self._head else data
         # What begins otherwise is no request (a TLS handshake, for one), and the parser says so at once.
         if self._head[:1].isupper() or self._head[:1] in (b"\r", b"\n"):
             end = _HEAD_END.search(self._head, 2)
@@ -36,11 +37,10 @@ class Protocol(HttpToolsProtocol):
                 return
             # Java's client offers HTTP/2 with every request. We keep to HTTP/1.1, as the offer allows; the parser
             # would take the body for another protocol.
-            head = _UPGRADE.sub(b"x-offer", self._head[: end.end()])
-            data = head + self._head[end.end() :]
-        else:
-            data = self._head
-        self._head = b""
+            head = self._head[: end.end()]
+            if _UPGRADE.search(head):
+                self._head = _UPGRADE.sub(b"x-offer", head) + self._head[end.end() :]
+        data, self._head = self._head, b""
         super().data_received(data)
 
     def on_headers_complete(self) -> None:

@@ -370,9 +370,9 @@ def test_requests_one_after_the_other_use_the_upstreams_connections_again(
         for stream in (True, False, True):
             client.post(f"{proxy.v1}/chat/completions", json=chat(stream=stream))
             client.post(f"{proxy.v1}/messages", content=native().rpartition(b"\r\n\r\n")[2], headers=NATIVE)
-    # A second one where the client asked again before the first had seen the very end of the last answer.
+    # Another one where the client asked again before the first had seen the very end of the last answer.
     assert len(claude.requests) == 6
-    assert len({request.connection for request in claude.requests}) <= 2
+    assert len({request.connection for request in claude.requests}) <= 3
 
 
 NATIVE = {"content-type": "application/json", "anthropic-version": "2023-06-01"}
