@@ -28,14 +28,14 @@ class _Said:
 class _Round:
     """One assistant turn, and all that the client said before the next one."""
 
-    assistant: list[Block] = field(default_factory=list[Block])
-    said: list[_Said] = field(default_factory=list[_Said])
-    calls: list[Call] = field(default_factory=list[Call])
-    answered: list[Call] = field(default_factory=list[Call])
+    assistant: list[Block] = field(default_factory=list)
+    said: list[_Said] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    answered: list[Call] = field(default_factory=list)
     # Images of the assistant's own, which only a user turn may hold.
-    moved: list[Block] = field(default_factory=list[Block])
-    user: list[Block] = field(default_factory=list[Block])
-    system: list[TextBlock] = field(default_factory=list[TextBlock])
+    moved: list[Block] = field(default_factory=list)
+    user: list[Block] = field(default_factory=list)
+    system: list[TextBlock] = field(default_factory=list)
 
     @property
     def goes_on(self) -> bool:
