@@ -200,12 +200,11 @@ class App:
         except OriginRefused as refused:
             self._name_once(refused.who)
             raise
-        if verdict.cors_origin:
-            downstream.extra = [
-                (b"access-control-allow-origin", verdict.cors_origin.encode("latin-1")),
-                (b"access-control-expose-headers", b"x-request-id, x-cliproxyapi-route, x-cliproxyapi-ignored"),
-                (b"vary", b"origin"),
-            ]
+        except ProxyError:
+            # A page that the person allowed may read why it was turned away.
+            downstream.extra = _cors_headers(guard.allowed(downstream.header(b"origin")))
+            raise
+        downstream.extra = _cors_headers(verdict.cors_origin)
 
     def _name_once(self, who: str) -> None:
         """A refused page is named once, or people look for the fault for hours; and only once, or it fills the log."""
@@ -542,6 +541,16 @@ def _wrong_method(method: str, path: str) -> ProxyError:
         code="method_not_allowed",
         headers={"allow": allowed},
     )
+
+
+def _cors_headers(origin: str | None) -> list[tuple[bytes, bytes]]:
+    if origin is None:
+        return []
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"x-request-id, x-cliproxyapi-route, x-cliproxyapi-ignored"),
+        (b"vary", b"origin"),
+    ]
 
 
 def _preflight_headers(path: str, downstream: Downstream) -> dict[str, str]:

@@ -78,6 +78,10 @@ class Guard:
             _check_content_encoding(given.get(b"content-encoding", "identity"))
         return Verdict(cors_origin)
 
+    def allowed(self, origin: str | None) -> str | None:
+        """`origin` if the person allowed it, to be named in the answer."""
+        return origin if origin in self.allowed_origins else None
+
     def _check_host(self, host: str) -> None:
         # The port may be any: tunnels and containers map ports. A rebinding page brings a foreign *name*.
         name = host_name(host)
@@ -89,9 +93,9 @@ class Guard:
         if origin is not None:
             if _is_own(origin, given[b"host"]):
                 return None
-            if origin in self.allowed_origins:
-                return origin
-            raise _page_refused(origin)
+            if self.allowed(origin) is None:
+                raise _page_refused(origin)
+            return origin
         navigation = given.get(b"sec-fetch-mode") == "navigate" and given.get(b"sec-fetch-dest") == "document"
         if given.get(b"sec-fetch-site") == "cross-site" and not (method == "GET" and navigation):
             raise _page_refused(given.get(b"referer", "a web page").split("?")[0][:200])

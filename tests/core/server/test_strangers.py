@@ -148,7 +148,12 @@ def test_an_allowed_page_gets_its_answer_and_its_own_name_never_a_star(tmp_path:
             assert status == expected
             assert "access-control-allow-origin: https://chat.example" in head
             assert "*" not in head
-        assert send(proxy, "GET", "/health", origin="https://other.example")[0] == 403
+        status, head, _ = send(proxy, "POST", "/v1/messages", b"a", origin="https://chat.example", content_type="x/y")
+        assert status == 415
+        assert "access-control-allow-origin: https://chat.example" in head
+        status, head, _ = send(proxy, "GET", "/health", origin="https://other.example")
+        assert status == 403
+        assert "access-control" not in head
 
 
 @pytest.mark.parametrize(
