@@ -8,7 +8,6 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import httpx
 import pytest
 import trustme
 
+from tests.raw_http import connect, read_all, request_bytes, status_of, wait_for
 from tests.running_proxy import running_proxy
 from tests.simulated_claude import SimulatedClaude, scenarios
 
@@ -183,11 +183,13 @@ def test_e13_a_proxy_that_is_not_there_is_told_without_its_password(
 
 def test_open_connections_have_no_limit_and_wait_for_nobody(tmp_path: Path) -> None:
     """120 answers that take their time, all asked for at once."""
-    with SimulatedClaude() as claude, running_proxy(tmp_path, claude.url) as proxy, ThreadPoolExecutor(120) as pool:
-        claude.default = scenarios.stalls(1.5, "headers")
-        url = f"{proxy.v1}/chat/completions"
-        answers = pool.map(lambda _: httpx.post(url, json=CHAT, timeout=30, trust_env=False).status_code, range(120))
-        assert list(answers) == [200] * 120
-        arrivals = [request.received_at for request in claude.requests]
+    asked = request_bytes(CHAT, headers={"connection": "close"})
+    with SimulatedClaude() as claude, running_proxy(tmp_path, claude.url) as proxy, contextlib.ExitStack() as stack:
+        claude.default = scenarios.stalls(4, "headers")
+        clients = [stack.enter_context(connect(proxy.port)) for _ in range(120)]
+        for client in clients:
+            client.sendall(asked)
+        # All have arrived while none was answered: nobody waits for a connection of somebody else.
+        wait_for(lambda: len(claude.requests) == 120, 3.5)
         assert len({request.connection for request in claude.requests}) == 120
-        assert max(arrivals) - min(arrivals) < 10
+        assert [status_of(read_all(client)) for client in clients] == [200] * 120
