@@ -18,7 +18,6 @@ class Status:
     last_ok: float | None = None
     last_error: str | None = None
     last_error_at: float | None = None
-    requests: int = 0
     # Web pages that were turned away, by origin, each named once.
     refused_pages: tuple[str, ...] = ()
 

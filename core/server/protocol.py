@@ -20,11 +20,21 @@ class Protocol(HttpToolsProtocol):
 
     _head = b""
     _in_head = True
+    # The parser has part of a head already: it began behind another request, in one write with its end.
+    _begun = False
+    _begun_bytes = 0
 
     def data_received(self, data: bytes) -> None:
-        if not self._in_head:
-            super().data_received(data)
+        if self._in_head and not self._begun:
+            self._receive_head(data)
             return
+        self._begun_bytes += len(data) if self._begun else 0
+        if self._begun_bytes > MAX_HEADER_BYTES:
+            self._refuse_head()
+        else:
+            super().data_received(data)
+
+    def _receive_head(self, data: bytes) -> None:
         # A large body may hang on a head that came whole: it is not copied.
         self._head = self._head + data if self._head else data
         # What begins otherwise is no request (a TLS handshake, for one), and the parser says so at once.
@@ -33,7 +43,7 @@ class Protocol(HttpToolsProtocol):
             if end is None and len(self._head) <= MAX_HEADER_BYTES:
                 return
             if end is None or end.start() > MAX_HEADER_BYTES:
-                self._refuse(431, "The request's headers are larger than 64 KiB. Send fewer or shorter headers.")
+                self._refuse_head()
                 return
             # Java's client offers HTTP/2 with every request. We keep to HTTP/1.1, as the offer allows; the parser
             # would take the body for another protocol.
@@ -43,8 +53,13 @@ class Protocol(HttpToolsProtocol):
         data, self._head = self._head, b""
         super().data_received(data)
 
+    def on_message_begin(self) -> None:
+        self._begun = True
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head = self._begun = False
+        self._begun_bytes = 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -61,6 +76,9 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "This is not a valid HTTP/1.1 request.")
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, "The request's headers are larger than 64 KiB. Send fewer or shorter headers.")
 
     def _refuse(self, status: int, message: str) -> None:
         body = json_codec.encode(render_error(InvalidRequest(message, status=status)))

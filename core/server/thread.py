@@ -14,7 +14,6 @@ from collections.abc import Callable
 import uvicorn
 
 from .app import App
-from .holder import who_holds
 from .protocol import Protocol
 
 _BACKLOG = 512
@@ -208,6 +207,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _why(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
+        # What looks for the holder is needed only now.
+        from .holder import who_holds
+
         holder = who_holds(host, port) or "another program"
         return f"port {port} on {host} is in use by {holder}. Stop it, or choose a port with --port"
     if error.errno == errno.EACCES:

@@ -337,6 +337,27 @@ def test_r37_javas_offer_of_http_2_is_passed_over_and_its_body_read(
         read_until(client, b"You said: Hi")
 
 
+@pytest.mark.parametrize("cut", [1, 2, 3, 20, 60])
+def test_requests_in_one_write_are_answered_wherever_the_second_head_is_cut(
+    proxy: RunningProxy, claude: SimulatedClaude, cut: int
+) -> None:
+    first, second = (request_bytes(path="/health", method="GET") for _ in range(2))
+    with connect(proxy.port, timeout=5) as client:
+        client.sendall(first + second[:-cut])
+        received = read_until(client, b'"service"')
+        client.sendall(second[-cut:])
+        received += read_until(client, b'"service"')
+    assert received.count(b"HTTP/1.1 200") == 2
+
+
+def test_an_endless_head_behind_another_request_is_refused(proxy: RunningProxy, claude: SimulatedClaude) -> None:
+    with connect(proxy.port, timeout=5) as client:
+        client.sendall(request_bytes(path="/health", method="GET") + b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n")
+        read_until(client, b'"service"')
+        client.sendall(b"x-long: " + b"x" * 70_000)
+        assert status_of(read_until(client, b"\r\n\r\n")) == 431
+
+
 def test_a_body_behind_an_offer_is_never_read_as_a_request(proxy: RunningProxy, claude: SimulatedClaude) -> None:
     hidden = request_bytes(b'{"hidden": true}', "/v1/chat/completions")
     carrier = request_bytes(hidden, "/health", headers=JAVA)
