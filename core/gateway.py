@@ -19,7 +19,7 @@ from .errors import CredentialRefused, StreamTruncated, UpstreamError
 from .log import redact
 from .messages import Event, Message
 from .status import StatusBoard
-from .upstream_errors import error_event, is_retryable, upstream_error
+from .upstream_errors import Teller, error_event, is_retryable, upstream_error
 from .upstreams import Upstream, UpstreamAnswer, UpstreamRequest
 
 _MAX_RETRIES = 2
@@ -189,26 +189,13 @@ class _Attempt:
     answer: UpstreamAnswer
 
     def error(self, status: int, body: bytes) -> UpstreamError:
-        return upstream_error(
-            status,
-            self.answer.headers,
-            body,
-            host=self.upstream.host,
-            route=self.upstream.route,
-            redact=redact,
-            now=time.time(),
-            local_time=local_time,
-        )
+        return upstream_error(status, self.answer.headers, body, self._teller())
 
     def error_event(self, event: Event) -> UpstreamError:
-        return error_event(
-            event,
-            host=self.upstream.host,
-            route=self.upstream.route,
-            redact=redact,
-            now=time.time(),
-            local_time=local_time,
-        )
+        return error_event(event, self._teller())
+
+    def _teller(self) -> Teller:
+        return Teller(self.upstream.host, self.upstream.route, redact, local_time)
 
 
 def local_time(seconds: float) -> str:

@@ -66,6 +66,17 @@ _RENEW: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Teller:
+    """Who tells of an error: the upstream's `host` and our `route` to it, how secrets are taken out of its words, and
+    how a moment (seconds since 1970) is written for people."""
+
+    host: str
+    route: str
+    redact: Callable[[str], str]
+    local_time: Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
     """An upstream's error, taken apart. `said` is its own message, redacted; empty where it had no words."""
 
@@ -74,10 +85,15 @@ class _Answer:
     said: str
     error_code: str | None
     request_id: str | None
-    host: str
-    route: str
-    now: float
-    local_time: Callable[[float], str]
+    teller: Teller
+
+    @property
+    def host(self) -> str:
+        return self.teller.host
+
+    @property
+    def route(self) -> str:
+        return self.teller.route
 
     @property
     def by_plan(self) -> bool:
@@ -85,20 +101,10 @@ class _Answer:
         return any(name.startswith(_UNIFIED) for name in self.headers)
 
 
-def upstream_error(
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    host: str,
-    route: str,
-    redact: Callable[[str], str],
-    now: float,
-    local_time: Callable[[float], str],
-) -> UpstreamError:
+def upstream_error(status: int, headers: Mapping[str, str], body: bytes, teller: Teller) -> UpstreamError:
     """The error that a client is told for an upstream's answer of `status` from 300 on.
 
-    `headers` have lower-case names, `now` is in seconds since 1970, and `local_time` writes such a moment for people.
+    `headers` have lower-case names.
     """
     fields = _fields(body)
     inner = object_or_empty(fields.get("error"))
@@ -109,13 +115,10 @@ def upstream_error(
     answer = _Answer(
         status=status,
         headers=headers,
-        said=redact(said).strip(),
+        said=teller.redact(said).strip(),
         error_code=object_or_empty(inner.get("details")).get("error_code"),
         request_id=request_id if isinstance(request_id, str) else None,
-        host=host,
-        route=route,
-        now=now,
-        local_time=local_time,
+        teller=teller,
     )
     error = _translated(answer)
     error.upstream_status = status
@@ -124,20 +127,12 @@ def upstream_error(
     return error
 
 
-def error_event(
-    event: Event,
-    *,
-    host: str,
-    route: str,
-    redact: Callable[[str], str],
-    now: float,
-    local_time: Callable[[float], str],
-) -> UpstreamError:
+def error_event(event: Event, teller: Teller) -> UpstreamError:
     """The same for an `error` event, which has a type in the place of a status."""
     kind = object_or_empty(event.get("error")).get("type")
     status = _STATUSES.get(kind, 500) if isinstance(kind, str) else 500
     body = json_codec.encode(event)
-    return upstream_error(status, {}, body, host=host, route=route, redact=redact, now=now, local_time=local_time)
+    return upstream_error(status, {}, body, teller)
 
 
 def is_retryable(error: UpstreamError) -> bool:
@@ -281,7 +276,7 @@ def _limited(answer: _Answer) -> UpstreamError:
 def _until(answer: _Answer) -> str:
     try:
         reset = float(answer.headers.get(f"{_UNIFIED}reset", ""))
-        return f" until {answer.local_time(reset)}"
+        return f" until {answer.teller.local_time(reset)}"
     except (ValueError, OverflowError, OSError):
         return ""
 

@@ -9,8 +9,9 @@ import pytest
 
 from core.errors import CredentialRefused, StreamTruncated, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from core.log import redact
-from core.upstream_errors import error_event, is_retryable, upstream_error
+from core.upstream_errors import Teller, error_event, is_retryable, upstream_error
 
+TELLER = Teller("api.anthropic.com", "api-key", redact, lambda seconds: f"<{seconds:.0f}>")
 UNIFIED = "anthropic-ratelimit-unified-"
 REFUSALS = [
     "This credential is only authorized for use with Claude Code and cannot be used for other API requests.",
@@ -32,16 +33,7 @@ def told(
         if isinstance(message, bytes)
         else json.dumps({"type": "error", "error": {"type": kind, "message": message, **error}}).encode()
     )
-    return upstream_error(
-        status,
-        {"request-id": "req_1", **(headers or {})},
-        body,
-        host="api.anthropic.com",
-        route="api-key",
-        redact=redact,
-        now=1_000_000.0,
-        local_time=lambda seconds: f"<{seconds:.0f}>",
-    )
+    return upstream_error(status, {"request-id": "req_1", **(headers or {})}, body, TELLER)
 
 
 @pytest.mark.parametrize(
@@ -205,14 +197,7 @@ def test_e14_e13_what_is_tried_again() -> None:
     ],
 )
 def test_r26_an_error_event_means_what_its_type_says(kind: Any, status: int, retried: bool) -> None:
-    error = error_event(
-        {"type": "error", "error": {"type": kind, "message": "so it is"}},
-        host="h",
-        route="api-key",
-        redact=redact,
-        now=0,
-        local_time=str,
-    )
+    error = error_event({"type": "error", "error": {"type": kind, "message": "so it is"}}, TELLER)
     assert error.status == status
     assert "so it is" in error.message
     assert is_retryable(error) == retried
