@@ -65,7 +65,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        _complain(f"Something went wrong: {error or type(error).__name__}. Run it again as `cliproxyapi --debug …` to see more.")
+        what = str(error) or type(error).__name__
+        _complain(f"Something went wrong: {what}. Run it again as `cliproxyapi --debug …` to see more.")
         return FAILED
     return result if isinstance(result, int) else 0
 
