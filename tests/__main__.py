@@ -1,6 +1,7 @@
 """`python -m tests`: lint, format, strict types, import rules and tests, all of them, with one answer at the end.
 
-What stands behind `--` goes to pytest: `python -m tests -- -k surrogate`.
+What stands behind `--` goes to pytest: `python -m tests -- -k surrogate`. Tests that take minutes, or need programs
+that few people have, are suites of their own: `python -m tests clients` (see `SUITES`).
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+# What a plain run leaves out: a name, and its folder below `tests/`.
+SUITES = ("clients", "desktop", "packages")
+
 _IMPORT_LINTER = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
-def stages(for_pytest: Sequence[str]) -> dict[str, list[str]]:
+def stages(suite: str | None, for_pytest: Sequence[str]) -> dict[str, list[str]]:
     """What is checked: a name, and the arguments for this very interpreter."""
+    if suite is not None:
+        return {suite: ["-m", "pytest", f"tests/{suite}", *for_pytest]}
     return {
         "lint": ["-m", "ruff", "check", "."],
         "format": ["-m", "ruff", "format", "--check", "."],
         # basedpyright, because it brings its program along: the package `pyright` downloads it when it first runs.
         "types": ["-m", "basedpyright", "--pythonpath", sys.executable],
         "imports": ["-c", _IMPORT_LINTER, "--no-cache"],
-        "tests": ["-m", "pytest", "-n", "auto", *for_pytest],
+        "tests": ["-m", "pytest", "-n", "auto", *_left_out(), *for_pytest],
     }
 
 
@@ -36,11 +42,17 @@ def run(name: str, arguments: Sequence[str]) -> tuple[int, float]:
     return done.returncode, time.monotonic() - begun
 
 
+def _left_out() -> list[str]:
+    return [f"--ignore=tests/{suite}" for suite in SUITES]
+
+
 def main(arguments: Sequence[str]) -> int:
-    if arguments and arguments[0] != "--":
-        print("usage: python -m tests [-- arguments for pytest]", file=sys.stderr)
+    suite = arguments[0] if arguments and arguments[0] in SUITES else None
+    rest = arguments[1:] if suite else arguments
+    if rest and rest[0] != "--":
+        print(f"usage: python -m tests [{' | '.join(SUITES)}] [-- arguments for pytest]", file=sys.stderr)
         return 64
-    results = {name: run(name, command) for name, command in stages(arguments[1:]).items()}
+    results = {name: run(name, command) for name, command in stages(suite, rest[1:]).items()}
     print("── summary")
     for name, (code, seconds) in results.items():
         print(f"{name:<8} {'ok' if code == 0 else f'FAILED ({code})':<12} {seconds:7.1f} s")
