@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
+from . import config_file
 from .paths import Paths
 
 log = logging.getLogger("cliproxyapi.settings")
@@ -58,6 +59,8 @@ class Settings:
     claude_login: Literal["auto", "ignore"] = "auto"
     # Hosts beside Anthropic's that may see that sign-in.
     trusted_upstreams: tuple[str, ...] = ()
+    # The `claude` executable, where it is not found by itself.
+    claude_path: str | None = None
     # By name: the path of the file, a variable, or a flag. What is not in here is the default.
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -65,8 +68,11 @@ class Settings:
         return self.sources.get(name, DEFAULT)
 
 
-def load_settings(paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]) -> tuple[Settings, list[str]]:
-    """The settings, and warnings about what was not understood. `flags` maps names to values, None where not given.
+def load_settings(
+    paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any], *, text: str | None = None
+) -> tuple[Settings, list[str]]:
+    """The settings, and warnings about what was not understood. `flags` maps names to values, None where not given;
+    `text` stands for the file's content before it is written.
 
     Raises SettingsError.
     """
@@ -74,7 +80,7 @@ def load_settings(paths: Paths, environ: Mapping[str, str], flags: Mapping[str, 
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for source, name, value in [
-        *_from_file(paths, warnings),
+        *_from_file(paths, warnings, text),
         *_from_environment(environ, warnings),
         *((f"--{name.replace('_', '-')}", name, value) for name, value in flags.items() if value is not None),
     ]:
@@ -98,22 +104,64 @@ def _check_together(settings: Settings) -> None:
 
 
 class SettingsStore:
-    """The settings in force. `reload` takes up what was edited; any thread may read `current`."""
+    """The settings in force. `reload` takes up what was edited, `change` edits; any thread may read `current`."""
 
     def __init__(self, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
         """Raises SettingsError."""
         self._paths = paths
         self._environ = environ
         self._flags = flags
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[Settings], None]] = []
         self.current, self.warnings = load_settings(paths, environ, flags)
+        # What cannot change while the server listens, as the file has it now.
+        self.wanted = self.current
         self._warn()
+
+    @property
+    def needs_restart(self) -> tuple[str, ...]:
+        """Settings that were edited and count only when the server starts anew."""
+        return tuple(name for name in _NEEDS_RESTART if getattr(self.current, name) != getattr(self.wanted, name))
+
+    def take_up_address(self) -> None:
+        """The server is about to start anew: host and port are those of the last edit from now on."""
+        with self._lock:
+            self.current = self.wanted
+
+    def listen(self, listener: Callable[[Settings], None]) -> None:
+        """Call `listener` with the settings after each change, on the thread that made it."""
+        self._listeners.append(listener)
+
+    def change(self, **values: Any) -> None:
+        """Write settings into the file, None for the default, and take them up. Comments, order and unknown keys stay.
+
+        Raises SettingsError for a bad value, and where a variable or a flag counts before the file; OSError where the
+        file cannot be written. Then all stays as it was.
+        """
+        with self._lock:
+            for name in values:
+                self._check_changeable(name)
+            before = self._paths.config_file
+            text = config_file.edited(before, values)
+            # Judged as a whole before it is written: two values can be wrong together.
+            load_settings(self._paths, self._environ, self._flags, text=text)
+            config_file.write(before, text)
+            self.reload()
+
+    def _check_changeable(self, name: str) -> None:
+        source = self.current.source(name)
+        if source in (DEFAULT, str(self._paths.config_file)):
+            return
+        kind = "flag" if source.startswith("--") else "variable"
+        raise SettingsError(
+            f"{name} is set by the {kind} {source}, which counts before the file. Start CLIProxyAPI without it to "
+            "change the setting here."
+        )
 
     def reload(self) -> None:
         """Raises SettingsError for a bad edit, and then all stays as it was."""
         with self._lock:
-            edited, self.warnings = load_settings(self._paths, self._environ, self._flags)
-            self._warn()
+            edited, warnings = load_settings(self._paths, self._environ, self._flags)
             current = self.current
             kept = {name: getattr(current, name) for name in _NEEDS_RESTART}
             for name, value in kept.items():
@@ -123,8 +171,11 @@ class SettingsStore:
             wanted = replace(edited, **kept, sources=sources)
             # The address that stays may need the key that the edit took away.
             _check_together(wanted)
-            self.current = wanted
+            self.current, self.wanted, self.warnings = wanted, edited, warnings
+            self._warn()
         log.info("settings taken up")
+        for listener in tuple(self._listeners):
+            listener(self.current)
 
     def _warn(self) -> None:
         for warning in self.warnings:
@@ -141,10 +192,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _from_file(paths: Paths, warnings: list[str]) -> list[tuple[str, str, Any]]:
+def _from_file(paths: Paths, warnings: list[str], text: str | None) -> list[tuple[str, str, Any]]:
     path = paths.config_file
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig") if text is None else text
         table = tomllib.loads(text)
     except FileNotFoundError:
         return []
@@ -300,6 +351,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "direct_consent": _yes_or_no,
     "claude_login": _one_of("auto", "ignore"),
     "trusted_upstreams": _texts,
+    "claude_path": _text,
 }
 
 assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}

@@ -122,6 +122,7 @@ def upstream_error(status: int, headers: Mapping[str, str], body: bytes, teller:
     )
     error = _translated(answer)
     error.upstream_status = status
+    error.upstream_headers = headers
     error.body = body
     error.content_type = headers.get("content-type", "application/json")
     return error

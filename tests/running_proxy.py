@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.credentials.api_key import ApiKeyStore
-from core.credentials.claude_login import ClaudeLoginStore
+from core.credentials.stores import Stores
 from core.paths import Paths
 from core.server.app import App, Tuning
 from core.server.thread import ServerThread
@@ -54,7 +53,8 @@ def running_proxy(
     paths = Paths.find(variables)
     settings = SettingsStore(paths, variables, {})
     board = StatusBoard()
-    app = App(settings, ApiKeyStore(paths, variables), ClaudeLoginStore(variables), board, paths, tuning)
+    stores = Stores.open(paths, variables, lambda: settings.current)
+    app = App(settings, stores, board, paths, tuning)
     server = ServerThread(app, settings.current.host, settings.current.port)
     server.start()
     try:

@@ -10,8 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from core.credentials.api_key import ApiKeyStore
-from core.credentials.claude_login import ClaudeLoginStore
+from core.credentials.stores import Stores
 from core.instance import announced
 from core.paths import Paths
 from core.server.app import App
@@ -28,7 +27,8 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
     `announce` is told, line by line, what a person should know.
     """
     settings = store.current
-    app = App(store, ApiKeyStore(paths, os.environ), ClaudeLoginStore(os.environ), StatusBoard(), paths)
+    stores = Stores.open(paths, os.environ, lambda: store.current)
+    app = App(store, stores, StatusBoard(), paths)
     try:
         server = ServerThread(app, settings.host, settings.port)
     except PortUnavailable as error:

@@ -144,9 +144,12 @@ class DirectCredential:
         if login is not None:
             self._refused = (login.identity, error)
 
-    @property
-    def is_refused(self) -> bool:
-        return self._refused is not None
+    def is_refused(self, login: ClaudeLogin) -> bool:
+        return self._refused is not None and self._refused[0] == login.identity
+
+    def check_again(self) -> None:
+        """The person asks to try a refused sign-in once more."""
+        self._refused = None
 
 
 def read_login(path: Path) -> ClaudeLogin | Unusable | None:

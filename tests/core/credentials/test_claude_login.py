@@ -203,4 +203,6 @@ def test_a_refused_sign_in_is_not_tried_again_until_it_is_another(store: ClaudeL
         credential.headers()
     write(path, login(accountUuid="me", subscriptionType="max"))
     assert credential.headers()
-    assert not credential.is_refused
+    found = store.find()
+    assert found is not None
+    assert not credential.is_refused(found)
