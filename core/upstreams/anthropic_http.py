@@ -50,6 +50,10 @@ class Credential(Protocol):
         """The header that carries the secret, and `anthropic-beta` where it needs one. Raises ProxyError."""
         ...
 
+    def rejected(self, headers: Mapping[str, str]) -> None:
+        """Told that a request signed with `headers` got a 401: what they hold is of no use any more."""
+        ...
+
     def can_change(self) -> bool:
         """Whether reading it again after a 401 may bring another one."""
         ...
@@ -116,6 +120,8 @@ class AnthropicHTTP:
             response.request = outgoing
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise self._translated(error) from error
+        if response.status_code == 401:
+            self._credential.rejected(signed)
         try:
             yield HTTPAnswer(response, self.host)
         finally:
