@@ -192,7 +192,7 @@ _PAGE = """<!doctype html>
   .good {{ color: var(--good); }}
   .bad {{ color: var(--bad); }}
   h1 {{ margin: .75rem 0 .25rem; font-size: 1.4rem; text-wrap: balance; }}
-  p {{ margin: 0; color: var(--quiet); overflow-wrap: anywhere; }}
+  p {{ margin: 0; color: var(--quiet); overflow-wrap: anywhere; text-wrap: balance; }}
 </style>
 <main>
   <svg class="{kind}" viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="11"/>{mark}</svg>

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -325,8 +325,7 @@ class _BackOff:
 
 
 def _encoded(sign_in: OwnSignIn) -> str:
-    fields = {name: getattr(sign_in, name) for name in OwnSignIn.__dataclass_fields__}
-    return json_codec.encode_text(fields)
+    return json_codec.encode_text(asdict(sign_in))
 
 
 def _decoded(text: str) -> OwnSignIn | None:
