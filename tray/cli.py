@@ -16,7 +16,6 @@ from typing import Any
 import click
 
 from core import __version__
-from core.errors import CredentialLocked
 from core.instance import running_instances
 from core.log import logging_to, redact
 from core.paths import Paths
@@ -94,7 +93,7 @@ def cli(context: click.Context, debug: bool) -> int | None:
     """A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in."""
     context.obj = Context(Paths.find(os.environ), debug)
     if context.invoked_subcommand is None:
-        return _serve(context.obj, {})
+        return _serve(context.obj, {}, ask=True)
     return None
 
 
@@ -113,13 +112,17 @@ def serve(context: Context, port: int | None, host: str | None, route: str | Non
     return _serve(Context(context.paths, context.debug or debug), flags)
 
 
-def _serve(context: Context, flags: dict[str, Any]) -> int:
+def _serve(context: Context, flags: dict[str, Any], *, ask: bool = False) -> int:
     if context.debug:
         flags = {**flags, "log_level": LOG_LEVELS[0]}
     store = context.settings(**flags)
     with logging_to(context.paths, store.current.log_level, console=context.debug) as problem:
         for warning in [*store.warnings, *([problem] if problem else [])]:
             _complain(warning)
+        if ask and sys.stdin.isatty():
+            from .sign_in_cli import ensure_signed_in
+
+            ensure_signed_in(context.paths, store)
         from .app import run_server
 
         try:
@@ -209,47 +212,29 @@ def logs(context: Context, follow: bool, lines: int) -> int:
 
 
 @cli.command()
-@click.option("--api-key", is_flag=True, help="Store an API key of the Console (platform.claude.com).")
+@click.option("--claude", "way", flag_value="claude", help="With your Claude plan, through Claude Code.")
+@click.option("--console", "way", flag_value="console", help="To the Console, through Anthropic's `ant`.")
+@click.option("--api-key", "way", flag_value="api-key", help="Store an API key of the Console (platform.claude.com).")
 @click.pass_obj
-def login(context: Context, api_key: bool) -> int:
-    """Sign in. The key is read from a prompt or from standard input, never from the command line."""
-    if not api_key:
-        raise click.UsageError("Choose how to sign in: `cliproxyapi login --api-key`.")
-    from core.credentials.api_key import ApiKeyStore, checked
+def login(context: Context, way: str | None) -> int:
+    """Sign in. A key or a code is read from a prompt or from standard input, never from the command line."""
+    from .sign_in_cli import WAYS, SignInDialog
 
-    from .client import verify_api_key
-
-    store = ApiKeyStore(context.paths, os.environ)
-    settings = context.settings().current
-    if sys.stdin.isatty():
-        given = click.prompt("API key (it is not shown)", hide_input=True, err=True)
-    else:
-        given = sys.stdin.readline()
-    try:
-        key = checked(given)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    verify_api_key(settings.upstream_url, key)
-    try:
-        place = store.store(key)
-    except OSError as error:
-        raise click.ClickException(f"The key cannot be stored: {error.strerror}: {error.filename}.") from None
-    click.echo(f"Claude accepts this key. It is stored in {place}.")
+    if way is None and not sys.stdin.isatty():
+        flags = ", ".join(f"`cliproxyapi login --{way.flag}`" for way in WAYS)
+        raise click.UsageError(f"Choose how to sign in: {flags}.")
+    dialog = SignInDialog(context.paths, context.settings())
+    way = way or dialog.choose()
+    if way is not None:
+        dialog.sign_in(way)
     return 0
 
 
 @cli.command()
 @click.pass_obj
 def logout(context: Context) -> int:
-    """Forget the API key that was stored here."""
-    from core.credentials.api_key import ENVIRONMENT_VARIABLE, ApiKeyStore
+    """Forget what was stored here, and leave the sign-in of Claude Code alone until you sign in here again."""
+    from .sign_in_cli import SignInDialog
 
-    store = ApiKeyStore(context.paths, os.environ)
-    try:
-        forgotten = store.delete()
-    except (CredentialLocked, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    click.echo("The stored API key is forgotten." if forgotten else "No API key was stored here.")
-    if store.from_environment():
-        click.echo(f"{ENVIRONMENT_VARIABLE} is still set, and is used.")
+    SignInDialog(context.paths, context.settings()).sign_out()
     return 0

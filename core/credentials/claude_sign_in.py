@@ -1,4 +1,4 @@
-"""Sign in with Claude: `claude auth login`, which opens the browser and stores the sign-in where Claude Code keeps it."""
+"""Sign in with Claude: `claude auth login`, which opens the browser and stores the sign-in as Claude Code's own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from .desk import Conversation, Kind, SignInFailed
 from .sign_in_child import SIGN_IN_SECONDS, carry_out
 
 OTHER_WAYS = (
-    "Or use another way: `cliproxyapi login --api-key` stores an API key, and `cliproxyapi login --console` signs in to "
-    "the Console."
+    "Or use another way: `cliproxyapi login --api-key` stores an API key, and `cliproxyapi login --console` signs in "
+    "to the Console."
 )
 MISSING = (
     f"Claude Code is not installed. Install it with `{INSTALL_COMMAND}`, then sign in here again. If it is installed, "

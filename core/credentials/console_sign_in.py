@@ -13,12 +13,12 @@ WARNING = (
     "bill the Console organisation for it."
 )
 _OTHER_WAYS = (
-    "Or use another way: `cliproxyapi login --api-key` stores an API key, and `cliproxyapi login --claude` signs in with "
-    "Claude Code."
+    "Or use another way: `cliproxyapi login --api-key` stores an API key, and `cliproxyapi login --claude` signs in "
+    "with Claude Code."
 )
 MISSING = (
-    f"Anthropic's `ant` is not installed. {QUICKSTART} tells how to install it; then sign in here again. Apache's `ant` "
-    f"is another program. If it is installed, name it in the setting ant_path. {_OTHER_WAYS}"
+    f"Anthropic's `ant` is not installed. {QUICKSTART} tells how to install it; then sign in here again. Apache's "
+    f"`ant` is another program. If it is installed, name it in the setting ant_path. {_OTHER_WAYS}"
 )
 
 
@@ -61,8 +61,8 @@ class ConsoleSignIn:
         profile = self.profile
         if profile is None:
             raise SignInFailed(
-                f"`ant auth login` ended well, but there is no profile in {self._store.profiles.directory}. Run it in a "
-                "terminal to see why."
+                f"`ant auth login` ended well, but there is no profile in {self._store.profiles.directory}. Run it in "
+                "a terminal to see why."
             )
         try:
             self._store.usable(profile)
