@@ -212,19 +212,22 @@ def logs(context: Context, follow: bool, lines: int) -> int:
 
 
 @cli.command()
-@click.option("--claude", "way", flag_value="claude", help="With your Claude plan, through Claude Code.")
-@click.option("--console", "way", flag_value="console", help="To the Console, through Anthropic's `ant`.")
-@click.option("--api-key", "way", flag_value="api-key", help="Store an API key of the Console (platform.claude.com).")
+@click.option("--claude", is_flag=True, help="With your Claude plan, through Claude Code.")
+@click.option("--console", is_flag=True, help="To the Console, through Anthropic's `ant`.")
+@click.option("--api-key", is_flag=True, help="Store an API key of the Console (platform.claude.com).")
+@click.option("--oauth", is_flag=True, help="With the OAuth app of your own organisation, which the settings name.")
+@click.option("--no-browser", is_flag=True, help="With --oauth: show the address, and take a pasted code.")
 @click.pass_obj
-def login(context: Context, way: str | None) -> int:
+def login(context: Context, no_browser: bool, **ways: bool) -> int:
     """Sign in. A key or a code is read from a prompt or from standard input, never from the command line."""
     from .sign_in_cli import WAYS, SignInDialog
 
-    if way is None and not sys.stdin.isatty():
-        flags = ", ".join(f"`cliproxyapi login --{way.flag}`" for way in WAYS)
-        raise click.UsageError(f"Choose how to sign in: {flags}.")
-    dialog = SignInDialog(context.paths, context.settings())
-    way = way or dialog.choose()
+    named = [way.flag for way in WAYS if ways[way.flag.replace("-", "_")]]
+    if len(named) > 1 or (no_browser and named != ["oauth"]) or not (named or sys.stdin.isatty()):
+        flags = ", ".join(f"--{way.flag}" for way in WAYS)
+        raise click.UsageError(f"Choose how to sign in: one of {flags}. --no-browser goes with --oauth.")
+    dialog = SignInDialog(context.paths, context.settings(), browser=not no_browser)
+    way = named[0] if named else dialog.choose()
     if way is not None:
         dialog.sign_in(way)
     return 0

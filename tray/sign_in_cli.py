@@ -46,6 +46,7 @@ class Way:
 WAYS: Sequence[Way] = (
     Way("api-key", "An API key of the Console (Anthropic's own way for any program)"),
     Way("console", "A Console sign-in, through Anthropic's `ant`"),
+    Way("oauth", "The OAuth app of your own organisation"),
     Way("claude", "Your Claude plan, through Claude Code"),
 )
 
@@ -53,8 +54,16 @@ WAYS: Sequence[Way] = (
 class SignInDialog:
     """Signs in at a terminal. Failures are click's exceptions: one sentence each."""
 
-    def __init__(self, paths: Paths, settings: SettingsStore, *, say: Callable[[str], None] = click.echo) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        settings: SettingsStore,
+        *,
+        browser: bool = True,
+        say: Callable[[str], None] = click.echo,
+    ) -> None:
         self._paths = paths
+        self._browser = browser
         self._settings = settings
         self._stores = Stores.open(paths, os.environ, lambda: settings.current)
         self._say = say
@@ -81,6 +90,8 @@ class SignInDialog:
                 self._claude()
             case "console":
                 self._console()
+            case "oauth":
+                self._own_app()
             case _:
                 self._api_key()
         tell_running(self._paths, self._say)
@@ -146,6 +157,15 @@ class SignInDialog:
         self._carry_out(method)
         self._change(console_profile=method.profile)
 
+    def _own_app(self) -> None:
+        from core.credentials.oauth_flow import OAuthSignIn
+
+        from .opening import page_opener
+
+        opener = page_opener(os.environ) if self._browser else None
+        own = self._stores.own_oauth
+        self._carry_out(OAuthSignIn(lambda: self._settings.current, own, os.environ, open_browser=opener))
+
     def _api_key(self) -> None:
         """Read from a prompt or from standard input, and verified before it is stored."""
         from core.credentials.api_key import checked
@@ -166,10 +186,12 @@ class SignInDialog:
 
     def _forget_own_app(self) -> None:
         try:
-            if self._stores.own_oauth.sign_out():
-                self._say("The sign-in with your organisation's OAuth app is forgotten.")
+            became = self._stores.own_oauth.forget()
         except (CredentialLocked, OSError) as error:
             raise click.ClickException(str(error)) from None
+        if became != "nothing":
+            revoked = "and revoked" if became == "revoked" else "but the provider could not be told to revoke them"
+            self._say(f"The tokens of your organisation's OAuth app are deleted, {revoked}.")
 
     # The terminal
 
@@ -241,6 +263,8 @@ class Shown:
         self._lines = progress.lines
         if progress.url is not None and self._url is None:
             self._url = progress.url
+            if not any(progress.url in line for line in progress.lines):
+                self._say(progress.url)
             self._say("If no browser opens, open that address. If it shows a code, paste it here. Ctrl-C gives up.")
 
 

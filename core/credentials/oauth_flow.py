@@ -174,9 +174,7 @@ class OAuthSignIn:
                 f"The browser brought an answer without this sign-in's state, so it was not trusted. {_START_AGAIN}"
             )
         if answer.error == "access_denied":
-            raise SignInFailed(
-                "You did not agree, so nothing changed. Start the sign-in again if you change your mind."
-            )
+            raise SignInFailed("You did not agree, so nothing changed. Sign in again if you change your mind.")
         if answer.error is not None or answer.code is None:
             code = answer.error if answer.error and re.fullmatch(r"[a-z_]{1,60}", answer.error) else "an error"
             raise SignInFailed(f"The sign-in page of your organisation answered with {code}. {_START_AGAIN}")
