@@ -70,12 +70,14 @@ async def examine(paths: Paths, settings: SettingsStore, environ: Mapping[str, s
 def chosen(sign_in: SignIn, options: Sequence[SignIn], route: str, now: float) -> list[Finding]:
     """Which way the next request takes and why, and how the others stand."""
     why = "as the setting route says" if route != "auto" else "the first of those that can work"
-    said = f"Requests go by {sign_in.route} ({why}): {_stands(sign_in, now)}."
+    said = f"Requests take the route {sign_in.route}, {why}; it is {_stands(sign_in, now)}."
+    if sign_in.route == "auto":
+        said = "No route can serve a request."
     verdict: Verdict = "ok" if sign_in.usable else "problem"
     todo = sign_in.missing or _TODO.get(sign_in.state)
     findings = [Finding("route", verdict, said, None if verdict == "ok" else todo)]
     findings += [
-        Finding("route", "note", f"{option.route}: {_stands(option, now)}.", option.missing)
+        Finding("route", "note", f"The route {option.route} is {_stands(option, now)}.", option.missing)
         for option in options
         if option.route not in (sign_in.route, "demo")
     ]
@@ -102,9 +104,8 @@ def claude_logins(store: ClaudeLoginStore) -> list[Finding]:
         findings += _open_to_others(path, "claude sign-in")
     if store.keychain.denied:
         todo = "Run `cliproxyapi login --claude` and choose Always Allow."
-        findings.append(
-            Finding("claude sign-in", "problem", f"The system did not give out {store.keychain.source}.", todo)
-        )
+        said = f"The system did not give out {store.keychain.source}."
+        findings.append(Finding("claude sign-in", "problem", said, todo))
     return findings
 
 
@@ -125,7 +126,8 @@ def api_keys(stores: Stores) -> list[Finding]:
 def console_profiles(stores: Stores, wanted: str | None) -> list[Finding]:
     profiles = stores.profiles.profiles
     findings: list[Finding] = []
-    for name in sorted({*profiles.names(), *([wanted] if wanted else [])}):
+    names = {*profiles.names(), wanted} if wanted else set(profiles.names())
+    for name in sorted(names):
         counts = ", which is chosen here" if name == wanted else ", which is not chosen here"
         try:
             token = profiles.read(name)

@@ -47,9 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     places = [Path(argument) for argument in arguments]
     missing = [place for place in places if not place.exists()]
     if not places or missing:
-        print(
-            "usage: python -m tests.secret_scan DIR..." if not places else f"not there: {missing[0]}", file=sys.stderr
-        )
+        usage = "usage: python -m tests.secret_scan DIR..."
+        print(f"not there: {missing[0]}" if missing else usage, file=sys.stderr)
         return 64
     count, found = scan(places)
     for where in found:

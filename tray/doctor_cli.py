@@ -7,7 +7,7 @@ import os
 import platform
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import click
@@ -28,9 +28,9 @@ _PRIVATE_SETTINGS = ("api_key", "oauth_client_id")
 
 def run_doctor(paths: Paths, settings: SettingsStore, *, as_json: bool, report: Path | None) -> int:
     """The exit code: 1 where there is a problem."""
-    findings = asyncio.run(examine(paths, settings, os.environ))
+    findings = [_redacted(finding) for finding in asyncio.run(examine(paths, settings, os.environ))]
     if as_json:
-        click.echo(redact(json_codec.encode_text([asdict(finding) for finding in findings])))
+        click.echo(json_codec.encode_text([asdict(finding) for finding in findings]))
     else:
         click.echo("\n".join(lines(findings)))
     if report is not None:
@@ -43,8 +43,8 @@ def lines(findings: Iterable[Finding]) -> list[str]:
     """The findings for people, each with what to do below it."""
     shown: list[str] = []
     for finding in findings:
-        shown.append(redact(f"{_MARKS[finding.verdict]}  {finding.check + ':':<16} {finding.said}"))
-        shown += [redact(f"{'':<26} → {finding.todo}")] if finding.todo else []
+        shown.append(f"{_MARKS[finding.verdict]}  {finding.check + ':':<16} {finding.said}")
+        shown += [f"{'':<25} → {finding.todo}"] if finding.todo else []
     return shown
 
 
@@ -69,6 +69,10 @@ def without_home(text: str) -> str:
     """`text` without the home directory, which names the person."""
     home = str(Path.home())
     return text.replace(home, "~") if len(home) > 1 else text
+
+
+def _redacted(finding: Finding) -> Finding:
+    return replace(finding, said=redact(finding.said), todo=redact(finding.todo) if finding.todo else None)
 
 
 def _setting_lines(settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from core.credentials.claude_login import ClaudeLoginStore, DirectCredential, SignInExpired
 from core.errors import CredentialRefused, NotSignedIn
 
-TOKEN = "sk-ant-oat01-stored"
+TOKEN = "sk-ant-oat01-s3cr3t-marker-stored"
 LATER = 4_000_000_000_000  # ms since 1970: the year 2096
 
 
@@ -132,7 +132,7 @@ WHOLE = json.dumps(login()).encode()
 BROKEN: dict[str, tuple[Any, str]] = {
     "empty": (b"", "is empty"),
     "blank": (b" \n", "is empty"),
-    "half-written": (WHOLE[:40], "half-written"),
+    "half-written": (WHOLE[:50], "half-written"),
     "cut in the token": (WHOLE[:35], "half-written"),
     "zeros after a crash": (b"\0" * 200, "half-written"),
     "no JSON": (b"not json", "not valid JSON"),
