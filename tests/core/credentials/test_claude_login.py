@@ -196,9 +196,10 @@ def test_odd_expiries(store: ClaudeLoginStore, path: Path, expires: Any) -> None
 
 def test_a_refused_sign_in_is_not_tried_again_until_it_is_another(store: ClaudeLoginStore, path: Path) -> None:
     credential = DirectCredential(store)
-    write(path, login(accountUuid="me", subscriptionType="pro"))
+    write(path, login(accountUuid="me", subscriptionType="pro", scopes=["one", "two"]))
     credential.refused(CredentialRefused("no"))
-    write(path, login("renewed", accountUuid="me", subscriptionType="pro", refreshToken="rotated"))
+    renewed = login("renewed", accountUuid="me", subscriptionType="pro", scopes=["two", "one"], refreshToken="rotated")
+    write(path, renewed)
     with pytest.raises(CredentialRefused, match="no"):
         credential.headers()
     write(path, login(accountUuid="me", subscriptionType="max"))
