@@ -15,6 +15,8 @@ from core.settings import SettingsStore
 from core.status import StatusBoard
 from tests.simulated_claude.server import TEST_KEY
 
+CONTROL_TOKEN = "s3cr3t-marker-of-the-lock-file"
+
 
 @dataclass(frozen=True)
 class RunningProxy:
@@ -54,7 +56,7 @@ def running_proxy(
     settings = SettingsStore(paths, variables, {})
     board = StatusBoard()
     stores = Stores.open(paths, variables, lambda: settings.current)
-    app = App(settings, stores, board, paths, tuning)
+    app = App(settings, stores, board, paths, tuning, token=CONTROL_TOKEN)
     server = ServerThread(app, settings.current.host, settings.current.port)
     server.start()
     try:

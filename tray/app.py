@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from core.credentials.stores import Stores
-from core.instance import announced
+from core.instance import announced, new_token
 from core.paths import Paths
 from core.server.app import App
 from core.server.thread import PortUnavailable, ServerThread
@@ -28,13 +28,14 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
     """
     settings = store.current
     stores = Stores.open(paths, os.environ, lambda: store.current)
-    app = App(store, stores, StatusBoard(), paths)
+    token = new_token()
+    app = App(store, stores, StatusBoard(), paths, token=token)
     try:
         server = ServerThread(app, settings.host, settings.port)
     except PortUnavailable as error:
         announce(f"Cannot start: {error.strerror}.")
         return 1
-    with announced(paths, settings.host, server.port):
+    with announced(paths, settings.host, server.port, token):
         return _serve(server, store, announce)
 
 

@@ -31,11 +31,11 @@ from ..healing import Lessons
 from ..log import redact
 from ..paths import Paths
 from ..routes import RouteTable
-from ..settings import SettingsStore
+from ..settings import SettingsError, SettingsStore
 from ..status import StatusBoard, after_failure, with_request
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
-from . import models, request_log
+from . import control, models, request_log
 from .calls import ChatCall, NativeCall, invalid_json
 from .downstream import ClientGone, Downstream, Receive, Scope, Send
 from .guard import Guard, OriginRefused
@@ -46,6 +46,7 @@ log = logging.getLogger("cliproxyapi.requests")
 MODELS, MODEL = models.PATH, f"{models.PATH}/"
 CHAT, MESSAGES, COUNT_TOKENS = "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"
 HEALTH, BANNER, HELLO = "/health", "/", "/api/hello"
+RELOAD = "/api/reload"
 
 # What clients post to when their base URL lacks the /v1 or has it twice.
 _ALIASES: Mapping[str, str] = {
@@ -66,6 +67,8 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     MODEL: ("GET", "HEAD"),
     # Claude Code asks this first, to see whether anybody is there.
     HELLO: ("GET", "HEAD"),
+    # Another program of the same person changed settings or sign-ins.
+    RELOAD: ("POST",),
 }
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
 _LARGE_BODY_BYTES = 512 * 1024
@@ -94,7 +97,10 @@ class App:
         board: StatusBoard,
         paths: Paths,
         tuning: Tuning | None = None,
+        *,
+        token: str = "",
     ) -> None:
+        """`token` is that of the lock file; without one, no other program controls the server."""
         self._paths = paths
         self._settings = settings
         self._stores = stores
@@ -107,6 +113,7 @@ class App:
         self._routes: RouteTable
         self._gateway: Gateway
         self._model_pages: models.ModelPages
+        self._token = token
         self._stopping = False
         self._working: set[asyncio.Task[None]] = set()
 
@@ -187,6 +194,8 @@ class App:
                 await self._native(path, downstream)
             case "/v1/models" | "/v1/models/":
                 await self._race(self._models(path, downstream), downstream)
+            case "/api/reload":
+                await self._reload(downstream)
             case "/api/hello":
                 await downstream.answer(200, b"{}", {})
             case "/health":
@@ -341,6 +350,19 @@ class App:
         """A stream broke after it had begun, which the gateway counted as a success."""
         now, told = time.time(), error.upstream_headers
         self._board.change(lambda status: after_failure(status, call.route, error.code, told, now))
+
+    async def _reload(self, downstream: Downstream) -> None:
+        """Settings and sign-ins are looked at anew, also those that were refused."""
+        control.check_token(downstream.header(control.TOKEN_HEADER), self._token)
+        await downstream.read_body()
+        try:
+            await asyncio.to_thread(self._settings.reload)
+        except SettingsError as error:
+            raise InvalidRequest(str(error), code="bad_setting") from error
+        self._stores.look_again()
+        sign_in = await self._routes.sign_in()
+        told = {"route": sign_in.route, "state": sign_in.state, "missing": sign_in.missing}
+        await downstream.answer(200, json_codec.encode(told), {"cache-control": "no-store"})
 
     async def _page(self, downstream: Downstream) -> None:
         if self._pages is None:
