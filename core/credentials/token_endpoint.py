@@ -7,7 +7,6 @@ and one JSON object; what is hard about tokens (who refreshes, when, and only on
 from __future__ import annotations
 
 import re
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,6 +81,8 @@ class TokenEndpoint:
         return 200 <= status < 300
 
     def _post(self, url: str, form: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
+        import ssl
+
         import httpx
         import truststore
 
@@ -102,7 +103,7 @@ class TokenEndpoint:
                 return answer.status_code, bytes(body)
         except httpx.TimeoutException as error:
             raise ProviderFailed("it did not answer in time") from error
-        except (httpx.HTTPError, OSError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise ProviderFailed(without_userinfo(str(error)) or type(error).__name__) from error
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from ..credentials.claude_login import OAUTH_BETA
@@ -112,7 +115,7 @@ class OwnOAuthCredential:
 
     def __init__(self, own: OwnOAuth) -> None:
         self._own = own
-        self._renewal: asyncio.Task[OwnSignIn] | None = None
+        self._renewal: asyncio.Future[OwnSignIn] | None = None
 
     async def headers(self) -> Mapping[str, str]:
         sign_in = self._own.remembered() or await self._usable()
@@ -128,14 +131,27 @@ class OwnOAuthCredential:
         """It is this one answer; the next request is tried."""
 
     async def _usable(self) -> OwnSignIn:
-        """In one worker thread for all who wait: a thread each would leave none for anything else."""
+        """In one thread for all who wait: a worker each would leave none for anything else. It is not one of the
+        loop's, whose end would wait for a provider that does not answer."""
         if self._renewal is None:
-            self._renewal = asyncio.create_task(asyncio.to_thread(self._own.usable))
-            self._renewal.add_done_callback(self._renewed)
+            loop = asyncio.get_running_loop()
+            renewal = self._renewal = loop.create_future()
+            renewal.add_done_callback(self._renewed)
+            threading.Thread(target=self._look, args=(loop, renewal), name="own OAuth app", daemon=True).start()
         # A client that hangs up ends its own waiting, and not the renewal.
         return await asyncio.shield(self._renewal)
 
-    def _renewed(self, renewal: asyncio.Task[OwnSignIn]) -> None:
+    def _look(self, loop: asyncio.AbstractEventLoop, renewal: asyncio.Future[OwnSignIn]) -> None:
+        try:
+            sign_in = self._own.usable()
+        except Exception as error:
+            settle = partial(renewal.set_exception, error)
+        else:
+            settle = partial(renewal.set_result, sign_in)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle)
+
+    def _renewed(self, renewal: asyncio.Future[OwnSignIn]) -> None:
         self._renewal = None
         if not renewal.cancelled():
             renewal.exception()  # looked at, should nobody wait any more

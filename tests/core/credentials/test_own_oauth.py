@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from core.credentials import own_oauth
+from core.credentials import own_oauth, secret_store
 from core.credentials.own_oauth import OwnOAuth, OwnSignIn, RenewalFailed, SignInEnded
-from core.errors import NotSignedIn
+from core.errors import CredentialLocked, NotSignedIn
 from core.file_lock import locked
+from core.routes.console import OwnOAuthSource
+from core.settings import load_settings
+from tests.core.credentials.test_api_key import FakeKeyring, WaitingKeyring
 from tests.own_app import paths_in, renewals, signed_in, store
 from tests.simulated_claude import SimulatedClaude, scenarios
 
@@ -272,6 +275,38 @@ def test_where_nothing_can_be_written_the_new_tokens_live_with_the_program(
     assert own.usable() == second
     assert renewals(claude) == 2
     assert "No space left" in caplog.text
+
+
+def test_a_keyring_keeps_them_and_the_file_does_not(tmp_path: Path, claude: SimulatedClaude) -> None:
+    keyring = FakeKeyring()
+    kept = signed_in(claude, tmp_path, expires_in=0)
+    own = OwnOAuth(paths_in(tmp_path), {}, keyring)
+    assert own.keep(kept) == "the system's keyring"
+    renewed = own.usable()
+    assert renewed.access_token in next(iter(keyring.entries.values()))
+    assert "s3cr3t-marker" not in (tmp_path / "data" / "oauth.json").read_text()
+    # Another process has the renewed one from the keyring, and asks it once.
+    other = OwnOAuth(paths_in(tmp_path), {}, keyring)
+    asked = keyring.asked
+    assert [other.usable(), other.usable(), other.remembered()] == [renewed] * 3
+    assert keyring.asked == asked + 1
+    assert own.forget() == "revoked"
+    assert keyring.entries == {}
+
+
+def test_a_locked_keyring_is_a_state_of_its_own(
+    tmp_path: Path, claude: SimulatedClaude, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.05)
+    keyring = WaitingKeyring()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "oauth.json").write_text('{"stored": "keyring"}')
+    own = OwnOAuth(paths_in(tmp_path), {}, keyring)
+    with pytest.raises(CredentialLocked, match="Unlock the keyring"):
+        own.usable()
+    settings, _ = load_settings(paths_in(tmp_path), {}, {})
+    assert OwnOAuthSource(own).look(settings, automatic=True).state == "locked"
+    keyring.unlocked.set()
 
 
 def test_signing_out_revokes_and_leaves_nothing(tmp_path: Path, claude: SimulatedClaude) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,17 @@ def test_a_client_that_hangs_up_does_not_end_the_renewal(tmp_path: Path, claude:
         assert isinstance(hasty.exception(60), httpx.ReadTimeout)
         assert patient.result(60).status_code == 200
     assert renewals(claude) == 1
+
+
+def test_a_provider_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path, claude: SimulatedClaude) -> None:
+    signed_in(claude, tmp_path, expires_in=0)
+    claude.provider.script.append(scenarios.stalls(14))
+    with running_proxy(tmp_path, claude.url, environ=CONSOLE) as proxy:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{proxy.v1}/chat/completions", json=CHAT, timeout=httpx.Timeout(30, read=0.5))
+        proxy.server.stop()
+        # The thread itself has ended, and not only been given up.
+        assert "server" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_no_token_is_in_what_people_see(
