@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,7 +100,9 @@ def test_the_first_step_that_fails_is_the_last_one_told(url: str, environ: dict[
 
 
 def test_a_certificate_that_nobody_vouches_for_is_named() -> None:
-    with SimulatedClaude(tls=trustme.CA().issue_cert("127.0.0.1")) as claude:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with SimulatedClaude(ssl_context=context) as claude:
         findings = doctor.upstream(claude.url, {})
     assert findings[-1].said.startswith("TLS:")
     assert findings[-1].verdict == "problem"
