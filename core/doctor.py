@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from . import __version__
+from . import __version__, json_codec
 from .claude_cli import INSTALL_COMMAND, ClaudeCLI
 from .credentials.claude_login import TOKEN_VARIABLE, ClaudeLogin, ClaudeLoginStore
 from .credentials.stores import Stores
 from .errors import CredentialLocked, NotSignedIn
 from .instance import Instance, running_instances
+from .json_codec import object_or_empty
 from .paths import Paths
 from .routes import RouteTable
 from .settings import SettingsStore
@@ -55,6 +56,7 @@ async def examine(paths: Paths, settings: SettingsStore, environ: Mapping[str, s
     return [
         _own_version(environ),
         *(Finding("settings", "note", warning, "Correct it, or take it out.") for warning in settings.warnings),
+        *running(instances),
         *chosen(await routes.sign_in(), await routes.options(), current.route, time.time()),
         *claude_logins(stores.logins),
         *api_keys(stores),
@@ -82,6 +84,11 @@ def chosen(sign_in: SignIn, options: Sequence[SignIn], route: str, now: float) -
         if option.route not in (sign_in.route, "demo")
     ]
     return findings
+
+
+def running(instances: Sequence[Instance]) -> list[Finding]:
+    """How the proxies that run see their sign-in: only they know what was refused, or could not be renewed."""
+    return [_health_of(instance) for instance in instances]
 
 
 def claude_logins(store: ClaudeLoginStore) -> list[Finding]:
@@ -243,6 +250,25 @@ def _own_version(environ: Mapping[str, str]) -> Finding:
     return Finding("program", "ok", f"{said}; `cliproxyapi` on the PATH is {found}.")
 
 
+def _health_of(instance: Instance) -> Finding:
+    import httpx
+
+    where = f"the proxy of yours on port {instance.port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(instance.host, instance.host)  # noqa: S104
+    url = f"http://{f'[{host}]' if ':' in host else host}:{instance.port}/health"
+    try:
+        with httpx.Client(trust_env=False, timeout=_SECONDS) as client:
+            health = object_or_empty(json_codec.decode(client.get(url).content))
+    except (httpx.HTTPError, json_codec.JSONError) as error:
+        todo = "Stop it and start it again; `cliproxyapi logs` may tell why."
+        return Finding("running", "problem", f"{where.capitalize()} does not answer ({type(error).__name__}).", todo)
+    state = str(object_or_empty(health.get("auth")).get("state"))
+    words = f"{where.capitalize()} takes the route {health.get('route')}; it is {state.replace('_', ' ')}."
+    todo = _TODO.get(state)
+    last = object_or_empty(health.get("upstream")).get("last_error")
+    return Finding("running", "problem" if todo else "ok", f"{words} Its last error: {last or 'none'}.", todo)
+
+
 def _tls(connection: socket.socket, host: str) -> Finding:
     import truststore
 
@@ -304,6 +330,7 @@ def _until(expires_at: float | None, now: float) -> str:
 
 _TODO: Mapping[str, str] = {
     "refused": "Claude refused this sign-in: choose another route, or try again with `cliproxyapi login --claude`.",
+    "not_signed_in": "Sign in with `cliproxyapi login`.",
     "locked": "Unlock the system's keyring.",
     "renewal_failed": "Sign in again with `cliproxyapi login`.",
     "damaged": "Sign in again with `cliproxyapi login`.",

@@ -7,6 +7,8 @@ import queue
 import sys
 import threading
 
+_TICK_SECONDS = 0.2
+
 
 class Keyboard:
     """Standard input. It is read from the first question on, and never given back."""
@@ -23,12 +25,16 @@ class Keyboard:
             threading.Thread(target=self._read, name="keyboard", daemon=True).start()
         if self._ended:
             return None
-        try:
-            line = self._lines.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        self._ended = line is None
-        return line
+        while True:
+            try:
+                # In short waits, as on Windows a long one cannot be interrupted by Ctrl-C.
+                line = self._lines.get(timeout=_TICK_SECONDS if timeout is None else timeout)
+            except queue.Empty:
+                if timeout is not None:
+                    return None
+            else:
+                self._ended = line is None
+                return line
 
     def _read(self) -> None:
         # Past Python's own buffer, whose lock a thread that still waits would keep until the very end.

@@ -173,7 +173,7 @@ class ProfileSource:
     def look(self, settings: Settings, *, automatic: bool) -> SignIn:
         profile = settings.console_profile if automatic else self._chosen(settings)
         if profile is None:
-            return SignIn(_NAME, "not_signed_in", missing=None if automatic else _PROFILE_STEP)
+            return SignIn(_NAME, "not_signed_in", missing=_PROFILE_STEP)
         try:
             token = self._store.current(profile)
         except NotSignedIn as error:

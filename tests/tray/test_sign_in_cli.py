@@ -174,6 +174,7 @@ def test_a_running_proxy_takes_login_and_logout_up_at_once(environ: dict[str, st
             claude.script.append(scenarios.refused(1))
             assert run(environ, "chat", "Hello").returncode == 1
             assert "not accepted" in run(environ, "status").stdout
+            assert "Claude refused this sign-in" in run(environ, "doctor").stdout
             # The person asks for it once more.
             assert run(environ, "login", "--claude").returncode == 0
             assert run(environ, "chat", "Hello").returncode == 0
