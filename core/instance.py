@@ -36,10 +36,15 @@ class Instance:
     token: str = field(repr=False)
 
 
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
 @contextmanager
-def announced(paths: Paths, host: str, port: int) -> Generator[Instance | None]:
-    """Let `running_instances` find this server while the block is open. None where no file can be written."""
-    instance = Instance(os.getpid(), host, port, secrets.token_urlsafe(32))
+def announced(paths: Paths, host: str, port: int, token: str) -> Generator[Instance | None]:
+    """Let `running_instances` find this server while the block is open, with the `token` that it knows. None where no
+    file can be written."""
+    instance = Instance(os.getpid(), host, port, token)
     path = paths.run_dir / f"server-{port}.json"
     try:
         make_private_directory(paths.run_dir)

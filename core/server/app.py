@@ -7,6 +7,7 @@ frame through `relay` or as a whole through `collect`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import importlib
 import logging
@@ -18,7 +19,11 @@ from typing import Any, cast
 
 from .. import __version__, json_codec, sse
 from ..answers import Accumulator
+from ..credentials.desk import SignInDesk
 from ..credentials.stores import Stores
+from ..dashboard.access import SESSION_HEADER, check_page
+from ..dashboard.controls import Controls, NoControls, NoSignIns, SignIns
+from ..dashboard.dashboard import Dashboard
 from ..dialects import messages as native
 from ..dialects.chat_completions.chunks import ChunkEncoder
 from ..dialects.chat_completions.completion import FINISH_REASONS, render_completion
@@ -35,7 +40,7 @@ from ..settings import SettingsStore
 from ..status import StatusBoard, after_failure, with_request
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
-from . import models, request_log
+from . import control, models, request_log
 from .calls import ChatCall, NativeCall, invalid_json
 from .downstream import ClientGone, Downstream, Receive, Scope, Send
 from .guard import Guard, OriginRefused
@@ -68,7 +73,18 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     HELLO: ("GET", "HEAD"),
 }
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
+WELCOME, DASHBOARD, API = "/welcome", "/dashboard/", "/api/"
+ACTIVATE, QUIT, SESSION, EVENTS = "/api/activate", "/api/quit", "/api/session", "/api/events"
+# These prove themselves by the token of the lock file.
+_CONTROL = frozenset({ACTIVATE, QUIT})
 _LARGE_BODY_BYTES = 512 * 1024
+
+# Where a link from outside may lead.
+DASHBOARD_PATHS: Mapping[str, str] = {
+    "welcome": WELCOME,
+    **{name: f"{DASHBOARD}{name}" for name in ("account", "settings", "logs", "about")},
+}
+_NO_STORE: Mapping[str, str] = {"cache-control": "no-store", "cross-origin-resource-policy": "same-origin"}
 
 _STOPPING = "This proxy is being stopped or restarted. Try again in a moment."
 
@@ -94,7 +110,13 @@ class App:
         board: StatusBoard,
         paths: Paths,
         tuning: Tuning | None = None,
+        *,
+        token: str = "",
+        desk: SignInDesk | None = None,
+        sign_ins: SignIns | None = None,
+        controls: Controls | None = None,
     ) -> None:
+        """`token` is that of the lock file; without one, no other program controls the server."""
         self._paths = paths
         self._settings = settings
         self._stores = stores
@@ -107,6 +129,18 @@ class App:
         self._routes: RouteTable
         self._gateway: Gateway
         self._model_pages: models.ModelPages
+        self._token = token
+        self._controls = controls or NoControls()
+        self._dashboard = Dashboard(
+            settings,
+            stores,
+            board,
+            paths,
+            desk=desk or SignInDesk(),
+            sign_ins=sign_ins or NoSignIns(),
+            controls=self._controls,
+            routes=lambda: self._routes,
+        )
         self._stopping = False
         self._working: set[asyncio.Task[None]] = set()
 
@@ -161,16 +195,19 @@ class App:
             self._note_request(path, downstream)
 
     def _note_request(self, path: str, downstream: Downstream) -> None:
-        if path == HEALTH:
+        if path == HEALTH or (_is_dashboard(path) and downstream.error is None):
             return
         note = request_log.note_of(path, downstream)
         request_log.write(note, whole=downstream.finished)
-        if path in _METHODS:
+        if path in _METHODS and path not in (BANNER, HELLO):
             self._board.change(lambda status: with_request(status, note))
 
     async def _dispatch(self, path: str, downstream: Downstream) -> None:
         method: str = downstream.scope["method"]
         self._let_pass(method, path, downstream)
+        if _is_dashboard(path):
+            await self._dashboard_page(method, path, downstream)
+            return
         if method == "OPTIONS" and downstream.extra:
             await downstream.answer(204, b"", _preflight_headers(path, downstream))
             return
@@ -342,12 +379,54 @@ class App:
         now, told = time.time(), error.upstream_headers
         self._board.change(lambda status: after_failure(status, call.route, error.code, told, now))
 
+    # The dashboard, and the programs of the same person
+
+    async def _dashboard_page(self, method: str, path: str, downstream: Downstream) -> None:
+        if path.startswith(API):
+            # Not even a page that may use the proxy may read this.
+            downstream.extra = []
+            header = downstream.header
+            check_page(header(b"sec-fetch-site"), header(b"origin"), header(b"host"))
+            if path in _CONTROL:
+                control.check_token(header(control.TOKEN_HEADER), self._token)
+            elif path != SESSION:
+                self._dashboard.access.check_session(header(SESSION_HEADER))
+        if self._stopping:
+            raise ProxyStopping(_STOPPING)
+        match (method, path):
+            case ("POST", "/api/activate"):
+                await self._activate(downstream)
+            case ("POST", "/api/quit"):
+                await downstream.answer(200, b"{}", _NO_STORE)
+                self._controls.quit()
+            case ("GET", "/api/events"):
+                await self._events(downstream)
+            case _:
+                await self._page(downstream)
+
+    async def _activate(self, downstream: Downstream) -> None:
+        """A link to the dashboard that works once, in answer to a program of the same person."""
+        host, port = downstream.scope["server"]
+        name = "127.0.0.1" if host in ("0.0.0.0", "::1", "::") else host  # noqa: S104
+        page = json_codec.object_or_empty(_json(await downstream.read_body())).get("page")
+        path = DASHBOARD_PATHS.get(str(page), "/")
+        url = f"http://{name}:{port}{path}#token={self._dashboard.access.mint()}"
+        await downstream.answer(200, json_codec.encode({"url": url}), _NO_STORE)
+
+    async def _events(self, downstream: Downstream) -> None:
+        await downstream.start(200, [("content-type", "text/event-stream"), *_NO_STORE.items()])
+        log = b"log=1" in downstream.scope["query_string"]
+        with contextlib.suppress(ProxyStopping):
+            await self._race(self._dashboard.events.serve(downstream.write, log=log), downstream)
+        await downstream.write(b"", last=True)
+
     async def _page(self, downstream: Downstream) -> None:
         if self._pages is None:
             # FastAPI costs a quarter of a second to import; it must not hold up the open streams meanwhile.
             pages = await asyncio.to_thread(importlib.import_module, "core.server.pages")
             self._pages = cast(
-                "Callable[[Scope, Receive, Send], Awaitable[None]]", pages.build(self._instance, sorted(_METHODS))
+                "Callable[[Scope, Receive, Send], Awaitable[None]]",
+                pages.build(self._instance, sorted(_METHODS), self._dashboard),
             )
         await downstream.hand_over(self._pages)
 
@@ -389,6 +468,10 @@ class App:
             headers["request-id"] = error.request_id
         status, body, content_type = native.native_error_body(error, redact)
         await downstream.answer(status, body, headers, content_type=content_type)
+
+
+def _is_dashboard(path: str) -> bool:
+    return (path.startswith((DASHBOARD, API)) and path != HELLO) or path == WELCOME
 
 
 def _endpoint(path: str) -> str:
