@@ -12,6 +12,7 @@ from ..credentials.desk import Kind, SignInDesk
 from ..credentials.key_check import verify_api_key
 from ..credentials.stores import Stores
 from ..errors import InvalidRequest, ProxyError
+from ..paths import without_home
 from ..routes import RouteTable
 from ..settings import DEFAULT, SettingsStore
 from .controls import SignIns
@@ -48,7 +49,12 @@ class Account:
         """Everything that the page shows."""
         await self._routes().sign_in()
         options = [
-            {**asdict(option), **_words(option.route), "consent_needed": self._needs_consent(option.route)}
+            {
+                **asdict(option),
+                **_words(option.route),
+                "source": without_home(option.source),
+                "consent_needed": self._needs_consent(option.route),
+            }
             for option in await self._routes().options()
         ]
         settings = self._settings.current
@@ -56,6 +62,7 @@ class Account:
         return {
             "route": settings.route,
             "route_set_by": None if source in self._own_sources else source,
+            "nothing_preselected": source == DEFAULT and _only_an_untried_plan(options),
             "options": [{"route": "auto", "state": "not_needed", "missing": None, **_words("auto")}, *options],
             "consent": settings.direct_consent,
             "ignores_claude_login": settings.claude_login == "ignore",
@@ -113,6 +120,12 @@ class Account:
         return route == "direct" and not self._settings.current.direct_consent
 
 
+def _only_an_untried_plan(options: list[dict[str, Any]]) -> bool:
+    """Whether a plan's sign-in that nobody agreed to is all that there is: then the person chooses, not we."""
+    ready = [option for option in options if option["source"] and option["state"] in ("signed_in", "expired")]
+    return bool(ready) and all(option["consent_needed"] for option in ready)
+
+
 def _words(route: str) -> dict[str, Any]:
     words = ROUTE_WORDS.get(route)
     return {"label": route, "what": "", "billed": ""} if words is None else asdict(words)
@@ -125,4 +138,4 @@ def _key_view(store: ApiKeyStore) -> dict[str, Any]:
         stored = store.stored()
     except ProxyError as error:
         return {"source": None, "environment": environment, "problem": error.message}
-    return {"source": stored.source if stored else None, "environment": environment, "problem": None}
+    return {"source": without_home(stored.source) if stored else None, "environment": environment, "problem": None}

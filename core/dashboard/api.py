@@ -15,6 +15,7 @@ from .. import __version__
 from ..credentials.desk import Kind
 from ..errors import InvalidRequest
 from ..log import last_lines
+from ..paths import without_home
 from .access import SESSION_HEADER
 from .dashboard import Dashboard
 from .diagnostics import licences, report
@@ -145,7 +146,7 @@ class Api:
     def settings(self) -> dict[str, Any]:
         store, paths = self._dashboard.settings, self._dashboard.paths
         views = settings_view(store, str(paths.config_file))
-        return {"file": str(paths.config_file), "settings": [asdict(view) for view in views]}
+        return {"file": without_home(str(paths.config_file)), "settings": [asdict(view) for view in views]}
 
     def change_settings(self, given: dict[str, Any]) -> dict[str, Any]:
         self._dashboard.settings.change(**wanted_values(given))
@@ -155,7 +156,7 @@ class Api:
 
     def logs(self, lines: int = 400) -> dict[str, Any]:
         path = self._dashboard.paths.log_file
-        return {"file": str(path), "lines": last_lines(path, max(0, min(lines, _MOST_LINES)))}
+        return {"file": without_home(str(path)), "lines": last_lines(path, max(0, min(lines, _MOST_LINES)))}
 
     def about(self) -> dict[str, Any]:
         return {"version": __version__, "licences": licences()}

@@ -10,7 +10,7 @@ from .. import __version__
 from ..credentials.desk import SignInDesk
 from ..credentials.stores import Stores
 from ..gateway import local_time
-from ..paths import Paths
+from ..paths import Paths, without_home
 from ..routes import RouteTable
 from ..settings import SettingsStore
 from ..status import StatusBoard
@@ -62,7 +62,7 @@ class Dashboard:
             "route": route,
             "route_label": _label(route),
             "serving_label": _label(sign_in.route) if sign_in is not None and sign_in.route != "auto" else None,
-            "sign_in": None if sign_in is None else asdict(sign_in),
+            "sign_in": None if sign_in is None else {**asdict(sign_in), "source": without_home(sign_in.source)},
             "limits": None if status.limits is None else asdict(status.limits),
             "problem": None if status.problem is None else asdict(status.problem),
             "billed_route": None if status.billed_route is None else _label(status.billed_route),

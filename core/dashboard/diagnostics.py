@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..log import last_lines, redact
-from ..paths import Paths
+from ..paths import Paths, without_home
 from ..settings import DEFAULT, Settings
 from ..status import SignIn, Status
 
@@ -32,10 +31,7 @@ def report(settings: Settings, status: Status, options: Sequence[SignIn], paths:
         ("Log", list(last_lines(paths.log_file, _LOG_LINES))),
     ]
     text = "\n\n".join(f"## {title}\n" + "\n".join(lines or ["(nothing)"]) for title, lines in parts)
-    home = str(Path.home())
-    # The name of the person stands in the path of their home.
-    text = text.replace(home, "~") if len(home) > 1 else text
-    return redact(f"# CLIProxyAPI diagnostics\n\n{text}\n")
+    return redact(without_home(f"# CLIProxyAPI diagnostics\n\n{text}\n"))
 
 
 def licences() -> list[dict[str, str]]:
@@ -56,7 +52,9 @@ def _licence(about: Any) -> str:
         return str(expression)
     classifiers: list[str] = about.get_all("Classifier") or []
     named = [text.rpartition(" :: ")[2] for text in classifiers if text.startswith("License ::")]
-    return named[0] if named else str(about.get("License") or "see the package").splitlines()[0][:60]
+    first = str(about.get("License") or "").partition("\n")[0]
+    # Some put the whole text there, which begins with names.
+    return named[0] if named else first if first and len(first) < 40 and "©" not in first else "see the package"
 
 
 def _versions() -> list[str]:

@@ -195,7 +195,7 @@ class App:
             self._note_request(path, downstream)
 
     def _note_request(self, path: str, downstream: Downstream) -> None:
-        if path == HEALTH or (_is_dashboard(path) and downstream.error is None):
+        if path == HEALTH or (_is_looked_at(path, downstream) and downstream.error is None):
             return
         note = request_log.note_of(path, downstream)
         request_log.write(note, whole=downstream.finished)
@@ -468,6 +468,11 @@ class App:
             headers["request-id"] = error.request_id
         status, body, content_type = native.native_error_body(error, redact)
         await downstream.answer(status, body, headers, content_type=content_type)
+
+
+def _is_looked_at(path: str, downstream: Downstream) -> bool:
+    """Somebody looks at the dashboard, which is no news for the log that it shows."""
+    return _is_dashboard(path) or (path == BANNER and "text/html" in (downstream.header(b"accept") or ""))
 
 
 def _is_dashboard(path: str) -> bool:

@@ -26,6 +26,7 @@ function setAll(element, props) {
   for (const [name, value] of Object.entries(props)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "class") element.classList.add(...value.split(" ").filter(Boolean));
     else if (["value", "checked", "disabled", "open"].includes(name)) element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
@@ -41,6 +42,11 @@ export function replace(element, ...children) {
   element.replaceChildren();
   append(element, children);
   return element;
+}
+
+/** A sentence of the program: what stands in backticks is code. */
+export function prose(text) {
+  return text.split("`").map((part, place) => (place % 2 ? h("code", part) : part));
 }
 
 /** A part of a page that is drawn again only when what it shows has changed; the focus stays where it was. */
@@ -65,8 +71,10 @@ export function clock(seconds) {
   return `${moment.toLocaleDateString([], { weekday: "short", day: "numeric", month: "short" })}, ${time}`;
 }
 
+const SECONDS = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+
 export function exactClock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(seconds * 1000).toLocaleTimeString([], SECONDS);
 }
 
 export function duration(milliseconds) {
@@ -145,6 +153,13 @@ export function copyButton(text, what) {
     setTimeout(() => (button.textContent = "Copy"), 1600);
   });
   return button;
+}
+
+const PLANS = { free: "Claude Free", pro: "Claude Pro", max: "Claude Max", team: "Claude Team", enterprise: "Claude Enterprise" };
+
+/** Whose sign-in it is, as far as that is known. */
+export function whose({ plan, account }) {
+  return [plan && (PLANS[plan] ?? plan), account].filter(Boolean).join(" · ");
 }
 
 export function toast(text) {

@@ -1,7 +1,7 @@
 // How requests reach Claude, and with whose sign-in.
 
 import { get, post } from "../api.js";
-import { clock, confirmed, h, live, toast } from "../dom.js";
+import { clock, confirmed, h, live, prose, toast, whose } from "../dom.js";
 
 export const title = "Account";
 
@@ -16,7 +16,7 @@ export async function mount(root, { guarded }) {
 }
 
 /** The parts of this page; the first run shows the same. */
-export function accountParts(guarded, { onChange = () => {} } = {}) {
+export function accountParts(guarded, { onChange = () => {}, firstRun = false } = {}) {
   const progress = h("section.card.progress", { "aria-label": "Sign-in under way", hidden: true });
   const routes = h("section.card", { "aria-label": "Route" });
   const signIns = h("section.card", { "aria-label": "Sign-ins" });
@@ -24,7 +24,7 @@ export function accountParts(guarded, { onChange = () => {} } = {}) {
   let ended = 0;
 
   const load = async () => draw(await get("account"));
-  const drawRoutes = live(routes, (account) => routesOf(account, { guarded, draw }));
+  const drawRoutes = live(routes, (account) => routesOf(account, { guarded, draw, chosen: firstRun && account.nothing_preselected ? null : account.route }));
   const drawSignIns = live(signIns, (account) => signInsOf(account, { guarded, draw, load }));
   const drawTerms = live(terms, (account) => termsOf(account.terms));
   const drawProgress = live(progress, (value) => progressOf(value, guarded));
@@ -51,7 +51,7 @@ export function accountParts(guarded, { onChange = () => {} } = {}) {
 // The number of the sign-in whose result the person has put away.
 let dismissed = 0;
 
-function routesOf(account, { guarded, draw }) {
+function routesOf(account, { guarded, draw, chosen }) {
   const said = h("p.small", { role: "alert" });
   const fixed = account.route_set_by;
   const choose = (option) => async () => {
@@ -66,9 +66,9 @@ function routesOf(account, { guarded, draw }) {
   };
   const list = h("fieldset", h("legend", { class: "small quiet" }, "The choice counts at once, for the next request."));
   const drawAgain = () => {
-    for (const input of list.querySelectorAll("input")) input.checked = input.value === account.route;
+    for (const input of list.querySelectorAll("input")) input.checked = input.value === chosen;
   };
-  for (const option of account.options) list.append(choiceOf(option, account, choose(option)));
+  for (const option of account.options) list.append(choiceOf(option, { chosen, off: Boolean(fixed) }, choose(option)));
   return [
     h("div.card-head", h("h2", "Route"), fixed && h("span.tag.warn", `set by ${fixed}`)),
     list,
@@ -86,14 +86,13 @@ function agreed(guarded, draw) {
   );
 }
 
-function choiceOf(option, account, choose) {
+function choiceOf(option, { chosen, off }, choose) {
   const usable = ["signed_in", "expired", "not_needed"].includes(option.state) || option.consent_needed;
-  const off = Boolean(account.route_set_by);
   const input = h("input", {
     type: "radio",
     name: "route",
     value: option.route,
-    checked: account.route === option.route,
+    checked: chosen === option.route,
     disabled: off,
     "data-key": `route-${option.route}`,
     "aria-describedby": `about-${option.route}`,
@@ -103,7 +102,7 @@ function choiceOf(option, account, choose) {
     off ? "label.choice.off" : "label.choice",
     input,
     h("span.name", option.label, stateTag(option)),
-    h("p", { id: `about-${option.route}` }, `${option.what} ${option.billed}.`, !usable && option.missing ? ` ${option.missing}` : ""),
+    h("p", { id: `about-${option.route}` }, `${option.what} ${option.billed}.`, !usable && option.missing ? [" ", prose(option.missing)] : ""),
   );
 }
 
@@ -140,7 +139,7 @@ function signInsOf(account, { guarded, draw, load }) {
         { class: "found" },
         ready.map((option) => [
           h("dt", option.label),
-          h("dd", [option.plan, option.account, option.source].filter(Boolean).join(" · "), option.expires_at ? h("span.quiet", ` · valid until ${clock(option.expires_at)}`) : ""),
+          h("dd", [whose(option), option.source].filter(Boolean).join(" · "), option.expires_at ? h("span.quiet", ` · valid until ${clock(option.expires_at)}`) : ""),
         ]),
       ),
     h("div", account.ways.map((way) => wayOf(way, guarded)), keyOf(account.api_key, guarded, load)),
@@ -160,7 +159,7 @@ function wayOf(way, guarded) {
   };
   return h(
     "div.way",
-    h("div", h("h3", way.label), h("p.small.quiet", way.what), way.why_not && h("p.small", way.why_not)),
+    h("div", h("h3", way.label), h("p.small.quiet", way.what), way.why_not && h("p.small", prose(way.why_not))),
     h("button", { type: "button", disabled: Boolean(way.why_not), "data-key": `way-${way.kind}`, onclick: start }, "Sign In…"),
     said,
   );
@@ -228,7 +227,7 @@ function progressOf(now, guarded) {
         ? h("button", { type: "button", "data-key": "cancel", onclick: () => guarded(() => post("account/cancel"), toast) }, "Cancel")
         : h("button.plain", { type: "button", "data-key": "close", onclick: close }, "Close"),
     ),
-    now.message && h(now.state === "succeeded" ? "div.notice" : "div.notice.warn", h("p", now.message)),
+    now.message && h(now.state === "succeeded" ? "div.notice" : "div.notice.warn", h("p", prose(now.message))),
     running && now.url && h("p", "If no browser opened: ", external("open the sign-in page", now.url)),
     now.lines.length > 0 && h("ol", { "aria-label": "What happened so far", tabindex: "0" }, now.lines.map((line) => h("li", line))),
     running && now.wants_code && h("form.row", { onsubmit: paste }, h("div.grow", code), h("button.main", { type: "submit" }, "Send Code")),

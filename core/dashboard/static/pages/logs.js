@@ -26,7 +26,7 @@ export async function mount(root) {
   const add = (lines) => {
     list.querySelector(".empty")?.remove();
     for (const text of lines) {
-      const line = h("div", { class: levelOf(text) }, text);
+      const line = lineOf(text);
       line.hidden = !wanted(line);
       list.append(line);
     }
@@ -40,6 +40,12 @@ export async function mount(root) {
   if (view.lines.length) add(view.lines);
   else list.append(h("p.empty", "Nothing is logged yet."));
   return { event: (topic, data) => topic === "log" && add(data.lines) };
+}
+
+// Date, level and logger are there to be read, in the second place.
+function lineOf(text) {
+  const [, head, rest] = /^(\d\S+ \S+ [A-Z]+ \S+: )(.*)$/.exec(text) ?? [null, "", text];
+  return h("div", { class: levelOf(text) }, head && h("span", head), rest);
 }
 
 function levelOf(text) {

@@ -1,6 +1,6 @@
 // How it stands, at a glance.
 
-import { clock, copyLine, duration, exactClock, glyph, h, live, meter } from "../dom.js";
+import { clock, copyLine, duration, exactClock, glyph, h, live, meter, prose, whose } from "../dom.js";
 import { post } from "../api.js";
 
 export const title = "Overview";
@@ -94,7 +94,7 @@ function wayOf({ route, serving, sign_in }) {
   const facts = [["Route", route]];
   if (serving && serving !== route) facts.push(["Serving", serving]);
   if (sign_in) {
-    const plan = [sign_in.plan, sign_in.account].filter(Boolean).join(" · ");
+    const plan = whose(sign_in);
     facts.push(["Sign-in", STATES[sign_in.state] ?? sign_in.state]);
     if (plan) facts.push(["Account", plan]);
     if (sign_in.source) facts.push(["Source", sign_in.source]);
@@ -104,7 +104,7 @@ function wayOf({ route, serving, sign_in }) {
   return [
     h("div.card-head", h("h2", "Way to Claude"), h("a.small", { href: "/dashboard/account", "data-key": "change" }, "Change")),
     h("dl.facts", facts.map(([name, value]) => [h("dt", name), h("dd", value)])),
-    missing && h("p.small.quiet", missing),
+    missing && h("p.small.quiet.after-facts", prose(missing)),
   ];
 }
 
@@ -148,7 +148,7 @@ function table(notes) {
     "div.scroll",
     h(
       "table",
-      h("thead", h("tr", h("th", "Time"), h("th", "Model"), h("th.wide", "Route"), h("th", "Result"), h("th.number.wide", "Tokens in / out"), h("th.number.wide", "First byte"), h("th.number", "Whole"))),
+      h("thead", h("tr", h("th", "Time"), h("th", "Model"), h("th.wide", "Route"), h("th", "Result"), h("th.number.wide", "Tokens in / out"), h("th.number.wide", "First byte"), h("th.number.wide", "Whole"))),
       h("tbody", notes.map(row)),
     ),
   );
@@ -158,12 +158,18 @@ function row(note) {
   const tokens = note.input_tokens === null ? "–" : `${note.input_tokens} / ${note.output_tokens ?? "–"}`;
   return h(
     "tr",
-    h("td", h("time", exactClock(note.at))),
-    h("td", note.model ?? "–", h("span.sub", note.path)),
+    h("td", timeOf(note.at)),
+    h("td", note.model ?? "–", h("span.sub", note.path.replace(/^\/v1\//, ""))),
     h("td.wide", note.route ?? "–"),
-    h("td", note.error ? h("span.tag.bad", `${note.status ?? "–"} ${note.error}`) : h("span.tag", String(note.status ?? "–"))),
+    h("td", note.error ? h("span.tag.bad", `${note.status ?? "–"} ${note.error}`) : h("span.tag", String(note.status ?? "–")), h("span.sub.narrow", duration(note.total_ms))),
     h("td.number.wide", tokens),
     h("td.number.wide", duration(note.first_ms)),
-    h("td.number", duration(note.total_ms)),
+    h("td.number.wide", duration(note.total_ms)),
   );
+}
+
+// On a narrow screen without the seconds.
+function timeOf(seconds) {
+  const [, minutes, rest] = /^(\d+\D\d+)(.*)$/.exec(exactClock(seconds)) ?? [null, exactClock(seconds), ""];
+  return h("time", minutes, h("span.wide", rest));
 }

@@ -75,10 +75,13 @@ function fieldOf(setting, id, save) {
   }
   const many = setting.kind === "list" || setting.kind === "table";
   const shown = textOf(setting);
-  const field = h(many ? "textarea" : "input", { ...common, type: inputType(setting.kind), value: shown, autocomplete: "off", spellcheck: "false", placeholder: placeholderOf(setting), rows: many ? 3 : null, oninput: () => sync() });
+  const field = h(many ? "textarea" : "input", { ...common, type: many ? null : inputType(setting.kind), value: shown, autocomplete: "off", spellcheck: "false", placeholder: placeholderOf(setting), rows: many ? 1 : null, oninput: () => sync() });
   const button = h("button", { type: "button", onclick: () => save(readingOf(setting, field.value)), "data-key": `${id}-save`, "aria-label": `Save ${setting.label}` }, "Save");
   const clear = setting.kind === "secret" && setting.is_set && h("button", { type: "button", disabled: common.disabled, onclick: () => save(null), "data-key": `${id}-clear`, "aria-label": `Remove ${setting.label}` }, "Remove");
-  const sync = () => (button.hidden = field.value === shown);
+  const sync = () => {
+    button.hidden = field.value === shown;
+    if (many) field.rows = field.value.split("\n").length;
+  };
   if (!many) field.addEventListener("keydown", (event) => event.key === "Enter" && !button.hidden && button.click());
   sync();
   return [field, button, clear];

@@ -9,17 +9,17 @@ export const title = "Welcome";
 
 export async function mount(root, { guarded }) {
   const found = h("p.quiet");
-  const parts = accountParts(guarded, { onChange: (account) => replace(found, foundText(account)) });
+  const parts = accountParts(guarded, { firstRun: true, onChange: (account) => replace(found, foundText(account)) });
   const controls = await get("controls");
   root.append(
     h("div.page-head", h("h1", "Welcome to CLIProxyAPI"), h("p", "One place on this machine where your programs reach Claude.")),
     h(
       "ol.steps",
-      h("li.card.lines", h("h2", "It runs"), h("p", controls.icon_place ?? "It runs without an icon here. This page opens with cliproxyapi open."), h("p.quiet", `Programs reach it at ${location.origin}/v1, from this machine only.`)),
-      h("li.lines", h("div.card.lines", h("h2", "How should requests reach Claude?"), found), parts.progress, parts.routes, parts.signIns, parts.terms),
-      h("li.card.lines", h("h2", "Does it work?"), trial(guarded)),
-      h("li.card.lines", h("h2", "Set up a program"), clients()),
-      controls.autostart !== null && h("li.card.lines", h("h2", "Start at login?"), autostartRow(controls.autostart, guarded)),
+      h("li.card.lines.step", h("h2", "It runs"), h("p", controls.icon_place ?? "It runs without an icon here. This page opens with cliproxyapi open."), h("p.quiet", `Programs reach it at ${location.origin}/v1, from this machine only.`)),
+      h("li.stack", h("div.card.lines.step", h("h2", "How should requests reach Claude?"), found), parts.progress, parts.routes, parts.signIns, parts.terms),
+      h("li.card.lines.step", h("h2", "Does it work?"), trial(guarded)),
+      h("li.card.lines.step", h("h2", "Set up a program"), clients()),
+      controls.autostart !== null && h("li.card.lines.step", h("h2", "Start at login?"), autostartRow(controls.autostart, guarded)),
     ),
     h("div.row", { class: "finish" }, h("a.button.main", { href: "/dashboard/overview" }, "Go to the Dashboard")),
   );
