@@ -17,6 +17,9 @@ from tests.running_proxy import RunningProxy, running_proxy
 TOKEN = "s3cr3t-marker-of-the-lock-file"
 CODE = "code-of-the-page"
 
+# Without the certificates of the world, which take longer to load than the rest of a question here.
+ask = httpx.Client(trust_env=False, verify=False, timeout=60)
+
 
 @dataclass
 class StandInMethod:
@@ -109,18 +112,17 @@ class Shown:
 
     def link(self, page: str = "overview") -> str:
         """A fresh one-time link, as `cliproxyapi open` gets it."""
-        answer = httpx.post(
+        answer = ask.post(
             f"{self.proxy.root}/api/activate",
             json={"page": page},
             headers={"x-cliproxyapi-token": TOKEN},
-            trust_env=False,
         )
         return answer.raise_for_status().json()["url"]
 
     def session(self) -> dict[str, str]:
         """The header of a session of its own."""
         token = self.link().partition("#token=")[2]
-        answer = httpx.post(f"{self.proxy.root}/api/session", json={"token": token}, trust_env=False)
+        answer = ask.post(f"{self.proxy.root}/api/session", json={"token": token})
         return {"x-cliproxyapi-session": answer.raise_for_status().json()["session"]}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.dashboard import CODE, TOKEN, Shown, shown_dashboard
+from tests.dashboard import CODE, TOKEN, Shown, StandInControls, ask, shown_dashboard
 from tests.simulated_claude import SimulatedClaude
 from tests.simulated_claude.server import TEST_KEY, TEST_TOKEN
 
@@ -20,24 +20,38 @@ LOCK = {"x-cliproxyapi-token": TOKEN}
 READ = ("state", "account", "settings", "logs", "about", "diagnostics", "controls")
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-@pytest.fixture
-def shown(home: Path, claude: SimulatedClaude) -> Iterator[Shown]:
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
     login = {"accessToken": TEST_TOKEN, "expiresAt": 4_000_000_000_000, "subscriptionType": "max"}
     (home / ".credentials.json").write_text(json.dumps({"claudeAiOauth": login}))
     (home / ".credentials.json").chmod(0o600)
-    environ = {"CLAUDE_CONFIG_DIR": str(home), "ANTHROPIC_API_KEY": ""}
-    with shown_dashboard(home, claude.url, environ) as shown:
+    return home
+
+
+@pytest.fixture(scope="module")
+def module_shown(module_home: Path, module_claude: SimulatedClaude) -> Iterator[Shown]:
+    environ = {"CLAUDE_CONFIG_DIR": str(module_home), "ANTHROPIC_API_KEY": ""}
+    with shown_dashboard(module_home, module_claude.url, environ) as shown:
         yield shown
 
 
 @pytest.fixture
+def shown(module_shown: Shown, module_home: Path, claude: SimulatedClaude) -> Shown:
+    """Shared by the module's tests, and like new for each."""
+    (module_home / "config" / "config.toml").unlink(missing_ok=True)
+    (module_home / "data" / "api_key.json").unlink(missing_ok=True)
+    module_shown.proxy.settings.reload()
+    module_shown.proxy.board.post(requests=(), problem=None)
+    vars(module_shown.controls).update(vars(StandInControls()))
+    return module_shown
+
+
+@pytest.fixture
 def client(shown: Shown) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{shown.proxy.root}/api/", headers=shown.session(), trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"{shown.proxy.root}/api/", headers=shown.session(), trust_env=False, verify=False
+    ) as client:
         yield client
 
 
@@ -52,7 +66,7 @@ def error_of(answer: httpx.Response) -> tuple[int, str | None]:
 @pytest.mark.parametrize("path", [*READ, "events", "nothing"])
 def test_without_a_session_nothing_is_told(shown: Shown, path: str) -> None:
     for headers in ({}, {"x-cliproxyapi-session": "wrong"}, {"cookie": "session=wrong"}, LOCK):
-        answer = httpx.get(f"{shown.proxy.root}/api/{path}", headers=headers, trust_env=False)
+        answer = ask.get(f"{shown.proxy.root}/api/{path}", headers=headers)
         assert error_of(answer) == (401, "dashboard_session_needed")
 
 
@@ -62,14 +76,14 @@ def test_another_page_gets_nothing_even_with_a_session(client: httpx.Client, hea
     assert client.get("state", headers={"sec-fetch-site": "same-origin"}).status_code == 200
 
 
-def test_a_page_that_may_use_the_proxy_may_not_read_the_dashboard(home: Path, claude: SimulatedClaude) -> None:
+def test_a_page_that_may_use_the_proxy_may_not_read_the_dashboard(tmp_path: Path, claude: SimulatedClaude) -> None:
     page = "https://chat.example"
-    with shown_dashboard(home, claude.url, {"CLIPROXYAPI_ALLOWED_ORIGINS": page}) as shown:
+    with shown_dashboard(tmp_path, claude.url, {"CLIPROXYAPI_ALLOWED_ORIGINS": page}) as shown:
         url, session = f"{shown.proxy.root}/api/state", shown.session()
-        assert httpx.get(f"{shown.proxy.v1}/models", headers={"origin": page}).status_code == 200
+        assert ask.get(f"{shown.proxy.v1}/models", headers={"origin": page}).status_code == 200
         for answer in (
-            httpx.get(url, headers={**session, "origin": page}),
-            httpx.options(url, headers={"origin": page, "access-control-request-method": "GET"}),
+            ask.get(url, headers={**session, "origin": page}),
+            ask.options(url, headers={"origin": page, "access-control-request-method": "GET"}),
         ):
             assert answer.status_code == 403
             assert "access-control-allow-origin" not in answer.headers
@@ -77,7 +91,7 @@ def test_a_page_that_may_use_the_proxy_may_not_read_the_dashboard(home: Path, cl
 
 def test_a_link_is_made_only_for_the_token_of_the_lock_file(shown: Shown) -> None:
     for headers in ({}, {"x-cliproxyapi-token": "wrong"}, {"x-cliproxyapi-token": ""}, shown.session()):
-        answer = httpx.post(f"{shown.proxy.root}/api/activate", json={}, headers=headers, trust_env=False)
+        answer = ask.post(f"{shown.proxy.root}/api/activate", json={}, headers=headers)
         assert error_of(answer) == (403, "control_token_refused")
     assert "/dashboard/logs#token=" in shown.link("logs")
     assert shown.link("nowhere").startswith(f"{shown.proxy.root}/#token=")
@@ -85,22 +99,22 @@ def test_a_link_is_made_only_for_the_token_of_the_lock_file(shown: Shown) -> Non
 
 def test_a_server_without_a_token_makes_no_link_at_all(proxy: Any) -> None:
     for headers in ({}, {"x-cliproxyapi-token": ""}):
-        answer = httpx.post(f"{proxy.root}/api/activate", json={}, headers=headers, trust_env=False)
+        answer = ask.post(f"{proxy.root}/api/activate", json={}, headers=headers)
         assert error_of(answer) == (403, "control_token_refused")
 
 
 def test_quit_needs_the_token_and_answers_before_it_happens(shown: Shown) -> None:
-    assert httpx.post(f"{shown.proxy.root}/api/quit", json={}, trust_env=False).status_code == 403
+    assert ask.post(f"{shown.proxy.root}/api/quit", json={}).status_code == 403
     assert shown.controls.asked == []
-    assert httpx.post(f"{shown.proxy.root}/api/quit", json={}, headers=LOCK, trust_env=False).status_code == 200
+    assert ask.post(f"{shown.proxy.root}/api/quit", json={}, headers=LOCK).status_code == 200
     assert shown.controls.happened.wait(10)
     assert shown.controls.asked == ["quit"]
 
 
-def test_the_local_key_is_not_asked_for_as_the_session_is(home: Path) -> None:
-    with shown_dashboard(home, environ={"CLIPROXYAPI_API_KEY": LOCAL_KEY}) as shown:
-        assert httpx.get(f"{shown.proxy.v1}/models", trust_env=False).status_code == 401
-        answer = httpx.get(f"{shown.proxy.root}/api/state", headers=shown.session(), trust_env=False)
+def test_the_local_key_is_not_asked_for_as_the_session_is(tmp_path: Path) -> None:
+    with shown_dashboard(tmp_path, environ={"CLIPROXYAPI_API_KEY": LOCAL_KEY}) as shown:
+        assert ask.get(f"{shown.proxy.v1}/models").status_code == 401
+        answer = ask.get(f"{shown.proxy.root}/api/state", headers=shown.session())
         assert answer.status_code == 200
 
 
@@ -108,14 +122,14 @@ def test_the_local_key_is_not_asked_for_as_the_session_is(home: Path) -> None:
 
 
 def test_a_browser_gets_the_page_and_a_program_the_banner(shown: Shown) -> None:
-    browser = httpx.get(shown.proxy.root, headers={"accept": "text/html,*/*"}, trust_env=False)
+    browser = ask.get(shown.proxy.root, headers={"accept": "text/html,*/*"})
     assert "<!doctype html>" in browser.text
-    assert httpx.get(shown.proxy.root, trust_env=False).json()["service"] == "cliproxyapi"
+    assert ask.get(shown.proxy.root).json()["service"] == "cliproxyapi"
 
 
 @pytest.mark.parametrize("path", ["/", "/welcome", "/dashboard/", "/dashboard/account", "/dashboard/app.js"])
 def test_each_file_comes_with_strict_headers(shown: Shown, path: str) -> None:
-    answer = httpx.get(f"{shown.proxy.root}{path}", headers={"accept": "text/html"}, trust_env=False)
+    answer = ask.get(f"{shown.proxy.root}{path}", headers={"accept": "text/html"})
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
@@ -132,7 +146,7 @@ def test_each_file_comes_with_strict_headers(shown: Shown, path: str) -> None:
     ["/dashboard/../access.py", "/dashboard/%2e%2e/access.py", "/dashboard/pages/../../access.py", "/dashboard/x"],
 )
 def test_no_other_file_is_served(shown: Shown, path: str) -> None:
-    answer = httpx.get(f"{shown.proxy.root}{path}", trust_env=False)
+    answer = ask.get(f"{shown.proxy.root}{path}")
     assert answer.status_code == 404
     assert "class Access" not in answer.text
 
@@ -140,11 +154,13 @@ def test_no_other_file_is_served(shown: Shown, path: str) -> None:
 # What is told
 
 
-def test_no_answer_holds_a_secret(home: Path, claude: SimulatedClaude) -> None:
+def test_no_answer_holds_a_secret(tmp_path: Path, claude: SimulatedClaude) -> None:
     environ = {"ANTHROPIC_API_KEY": TEST_KEY, "CLIPROXYAPI_API_KEY": LOCAL_KEY, "CLAUDE_CODE_OAUTH_TOKEN": TEST_TOKEN}
-    with shown_dashboard(home, claude.url, environ) as shown:
+    with shown_dashboard(tmp_path, claude.url, environ) as shown:
         session = shown.session()
-        with httpx.Client(base_url=f"{shown.proxy.root}/api/", headers=session, trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"{shown.proxy.root}/api/", headers=session, trust_env=False, verify=False
+        ) as client:
             answers = [client.get(path) for path in READ]
             answers.append(client.post("settings", json={"api_key": "s3cr3t-marker with spaces"}))
             answers.append(client.post("account/api-key", json={"key": "s3cr3t-marker with spaces"}))
@@ -158,7 +174,7 @@ def test_no_answer_holds_a_secret(home: Path, claude: SimulatedClaude) -> None:
 def test_the_state_says_who_is_signed_in_and_what_was_asked(shown: Shown, client: httpx.Client) -> None:
     client.post("account/consent", json={"yes": True})
     chat = {"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": "a private word"}]}
-    assert httpx.post(f"{shown.proxy.v1}/chat/completions", json=chat, trust_env=False).status_code == 200
+    assert ask.post(f"{shown.proxy.v1}/chat/completions", json=chat).status_code == 200
     # It is noted when its answer has ended, which a client may see a moment earlier.
     until = time.monotonic() + 20
     while not (state := client.get("state").json())["requests"] and time.monotonic() < until:
@@ -169,12 +185,12 @@ def test_the_state_says_who_is_signed_in_and_what_was_asked(shown: Shown, client
     assert "private" not in json.dumps(state)
 
 
-def test_the_report_names_versions_and_no_home(client: httpx.Client, home: Path, monkeypatch: Any) -> None:
-    monkeypatch.setenv("HOME", str(home))
+def test_the_report_names_versions_and_no_home(client: httpx.Client, module_home: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HOME", str(module_home))
     text = client.get("diagnostics").json()["text"]
     assert "CLIProxyAPI 0." in text
     assert "Python 3." in text
-    assert str(home) not in text
+    assert str(module_home) not in text
 
 
 def test_licences_are_named(client: httpx.Client) -> None:
@@ -202,11 +218,11 @@ def test_only_an_untried_plan_leaves_the_choice_to_the_person(client: httpx.Clie
     assert not client.get("account").json()["nothing_preselected"]
 
 
-def test_a_route_that_a_variable_sets_stays(home: Path) -> None:
-    with shown_dashboard(home, environ={"CLIPROXYAPI_ROUTE": "demo"}) as shown:
+def test_a_route_that_a_variable_sets_stays(tmp_path: Path) -> None:
+    with shown_dashboard(tmp_path, environ={"CLIPROXYAPI_ROUTE": "demo"}) as shown:
         url, session = f"{shown.proxy.root}/api/", shown.session()
-        assert httpx.get(f"{url}account", headers=session).json()["route_set_by"] == "CLIPROXYAPI_ROUTE"
-        answer = httpx.post(f"{url}account/route", headers=session, json={"route": "auto"})
+        assert ask.get(f"{url}account", headers=session).json()["route_set_by"] == "CLIPROXYAPI_ROUTE"
+        answer = ask.post(f"{url}account/route", headers=session, json={"route": "auto"})
         assert error_of(answer) == (400, "bad_setting")
 
 
@@ -221,13 +237,13 @@ def test_a_key_is_checked_before_it_is_stored(client: httpx.Client, claude: Simu
 
 
 def test_signing_out_forgets_what_is_ours_and_leaves_what_is_not(
-    shown: Shown, client: httpx.Client, home: Path
+    shown: Shown, client: httpx.Client, module_home: Path
 ) -> None:
     client.post("account/api-key", json={"key": TEST_KEY})
     client.post("account/consent", json={"yes": True})
     view = client.post("account/sign-out", json={}).json()
     assert (view["api_key"]["source"], view["consent"], view["ignores_claude_login"]) == (None, False, True)
-    assert (home / ".credentials.json").exists()
+    assert (module_home / ".credentials.json").exists()
     assert client.get("state").json()["headline"]["state"] == "sign_in"
     client.post("account/claude-login", json={})
     assert shown.proxy.settings.current.claude_login == "auto"

@@ -15,7 +15,7 @@ import pytest
 
 from core import sse
 from core.status import StatusBoard
-from tests.dashboard import Shown, shown_dashboard
+from tests.dashboard import Shown, ask, shown_dashboard
 
 PATIENCE = 30.0
 
@@ -29,7 +29,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 @contextmanager
 def watching(shown: Shown, query: str = "") -> Iterator[Iterator[tuple[str, Any]]]:
     url, session = f"{shown.proxy.root}/api/events{query}", shown.session()
-    with httpx.stream("GET", url, headers=session, timeout=PATIENCE, trust_env=False) as answer:
+    with ask.stream("GET", url, headers=session, timeout=PATIENCE) as answer:
         yield _events(answer)
 
 
