@@ -27,10 +27,11 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def launched_browser() -> Iterator[Browser]:
+def launched_browser(*more: str) -> Iterator[Browser]:
+    """`more` are switches of Chromium."""
     chromium = needs.program("chromium", "chromium-browser", "google-chrome")
     # Root has no sandbox to give, and containers have little shared memory.
-    switches = ["--disable-dev-shm-usage", *(["--no-sandbox"] if _is_root() else [])]
+    switches = ["--disable-dev-shm-usage", *more, *(["--no-sandbox"] if _is_root() else [])]
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=switches, timeout=2 * PATIENCE_MS)
         try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Literal, Protocol
 
 from .. import json_codec, sse
-from ..log import follow
+from ..log import follow, last_lines
 
 Topic = Literal["state", "settings", "log"]
 
@@ -38,14 +39,17 @@ class Events:
         # What all viewers of a topic get is made once.
         self._rendered: dict[Topic, bytes] = {}
 
-    async def serve(self, write: Callable[[bytes], Awaitable[None]], *, log: bool) -> None:
-        """Write events until cancelled, how things stand first. `log`: the lines of the log as well."""
+    async def serve(self, write: Callable[[bytes], Awaitable[None]], *, log: Path | None) -> None:
+        """Write events until cancelled, how things stand first. `log`: the last lines of this file as well, and those
+        that follow."""
         viewer = _Viewer(asyncio.get_running_loop())
         self._enter(viewer)
         lines: deque[str] = deque(maxlen=_MOST_LINES)
-        stop_following = _follow_log(lines, viewer) if log else None
+        stop_following = None if log is None else _follow_log(lines, viewer)
         try:
-            viewer.mark("state")
+            await write(self._event("state"))
+            if log is not None:
+                await write(await _begun_log(log, lines))
             while True:
                 for topic in await viewer.changed():
                     await write(_log_event(lines) if topic == "log" else self._event(topic))
@@ -112,6 +116,15 @@ def _follow_log(lines: deque[str], viewer: _Viewer) -> Callable[[], None]:
         viewer.mark("log")
 
     return follow(take)
+
+
+async def _begun_log(path: Path, lines: deque[str]) -> bytes:
+    """The end of the log; what is written meanwhile stands in the file or among `lines`, and is told once."""
+    begun = await asyncio.to_thread(last_lines, path, _MOST_LINES)
+    newest = set(begun[-_MOST_LINES:])
+    later = [line for line in lines if line not in newest]
+    lines.clear()
+    return sse.encode(json_codec.encode({"lines": [*begun, *later], "begins": True}), "log")
 
 
 def _log_event(lines: deque[str]) -> bytes:

@@ -415,7 +415,7 @@ class App:
 
     async def _events(self, downstream: Downstream) -> None:
         await downstream.start(200, [("content-type", "text/event-stream"), *_NO_STORE.items()])
-        log = b"log=1" in downstream.scope["query_string"]
+        log = self._paths.log_file if b"log=1" in downstream.scope["query_string"] else None
         with contextlib.suppress(ProxyStopping):
             await self._race(self._dashboard.events.serve(downstream.write, log=log), downstream)
         await downstream.write(b"", last=True)

@@ -89,6 +89,7 @@ def test_nobody_there_nothing_listens(shown: Shown) -> None:
 def test_lines_of_the_log_come_without_secrets(shown: Shown) -> None:
     with watching(shown, "?log=1") as events:
         next(events)
+        assert next(events) == ("log", {"lines": [], "begins": True})
         logging.getLogger("cliproxyapi").warning("key sk-ant-s3cr3t-marker seen")
         topic, data = next(event for event in events if event[0] == "log")
         assert topic == "log"
@@ -104,3 +105,13 @@ def test_a_stopped_server_ends_the_stream_in_order(tmp_path: Path) -> None:
         shown.proxy.server.start()
         with watching(shown) as again:
             assert next(again)[0] == "state"
+
+
+def test_the_log_begins_with_its_end_and_tells_each_line_once(tmp_path: Path) -> None:
+    with shown_dashboard(tmp_path) as shown:
+        file = tmp_path / "data" / "log" / "cliproxyapi.log"
+        file.parent.mkdir(parents=True)
+        file.write_text("one\ntwo\n")
+        with watching(shown, "?log=1") as events:
+            next(events)
+            assert next(events) == ("log", {"lines": ["one", "two"], "begins": True})

@@ -35,11 +35,17 @@ export async function mount(root) {
   };
   follow.addEventListener("change", end);
 
-  const view = await get("logs");
+  const view = await get("logs?lines=0");
   file.textContent = view.file;
-  if (view.lines.length) add(view.lines);
-  else list.append(h("p.empty", "Nothing is logged yet."));
-  return { event: (topic, data) => topic === "log" && add(data.lines) };
+  return {
+    event(topic, data) {
+      if (topic !== "log") return;
+      // The stream begins, or begins again, with the end of the log.
+      if (data.begins) list.replaceChildren();
+      if (data.lines.length) add(data.lines);
+      else list.append(h("p.empty", "Nothing is logged yet."));
+    },
+  };
 }
 
 // Date, level and logger are there to be read, in the second place.
