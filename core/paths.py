@@ -57,6 +57,10 @@ class Paths:
     def api_key_file(self) -> Path:
         return self.data_dir / "api_key.json"
 
+    @property
+    def oauth_file(self) -> Path:
+        return self.data_dir / "oauth.json"
+
 
 def _run_dir(environ: Mapping[str, str], data_dir: Path, *, is_own: bool) -> Path:
     runtime = environ.get("XDG_RUNTIME_DIR")

@@ -17,8 +17,8 @@ from .paths import Paths
 
 log = logging.getLogger("cliproxyapi.settings")
 
-Route = Literal["auto", "direct", "api-key", "demo"]
-ROUTES: tuple[Route, ...] = ("auto", "direct", "api-key", "demo")
+Route = Literal["auto", "direct", "console", "api-key", "demo"]
+ROUTES: tuple[Route, ...] = ("auto", "direct", "console", "api-key", "demo")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT = "default"
@@ -61,6 +61,12 @@ class Settings:
     trusted_upstreams: tuple[str, ...] = ()
     # The `claude` executable, where it is not found by itself.
     claude_path: str | None = None
+    # The OAuth app of the person's own organisation: its id, where people consent, where codes become tokens, and what
+    # is asked for.
+    oauth_client_id: str | None = None
+    oauth_authorize_url: str | None = None
+    oauth_token_url: str | None = None
+    oauth_scopes: tuple[str, ...] = ()
     # By name: the path of the file, a variable, or a flag. What is not in here is the default.
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -242,6 +248,8 @@ def _from_text(variable: str, name: str, text: str) -> Any:
             return text
     if name == "direct_consent":
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    if name == "oauth_scopes":
+        return text.replace(",", " ").split()
     if name in ("allowed_hosts", "allowed_origins", "trusted_upstreams"):
         return _items(text)
     if name == "model_aliases":
@@ -329,17 +337,34 @@ def _key(value: Any) -> str:
 
 
 def _url(value: Any) -> str:
-    url = _text(value).rstrip("/")
+    url = _endpoint(value, "https://api.anthropic.com").rstrip("/")
+    if "?" in url:
+        raise ValueError("an address like https://api.anthropic.com is expected")
+    return url
+
+
+def _endpoint(value: Any, example: str = "https://platform.claude.com/oauth/authorize") -> str:
+    """An address as it was written: a provider may insist on each of its characters."""
+    url = _text(value)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("an address like https://api.anthropic.com is expected")
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if not host or parts.scheme not in ("http", "https") or "#" in url or "@" in parts.netloc or not is_plain:
+        raise ValueError(f"an address like {example} is expected")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("https is needed: your key would travel in the clear")
     return url
+
+
+def _scopes(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split()
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("a list of texts is expected")
+    return tuple(_key(item) for item in cast("list[Any]", value))
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -359,6 +384,10 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "claude_login": _one_of("auto", "ignore"),
     "trusted_upstreams": _texts,
     "claude_path": _text,
+    "oauth_client_id": _key,
+    "oauth_authorize_url": _endpoint,
+    "oauth_token_url": _endpoint,
+    "oauth_scopes": _scopes,
 }
 
 assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}

@@ -62,6 +62,7 @@ _LOGIN = "`cliproxyapi login --api-key`"
 _RENEW: Mapping[str, str] = {
     "api-key": f"Claude did not accept the API key. Store a valid one with {_LOGIN}.",
     "direct": "Claude did not accept the stored sign-in. Run `claude auth login`, or choose the route 'api-key'.",
+    "console": "Claude did not accept the sign-in of the Console organisation. Sign in again.",
 }
 
 

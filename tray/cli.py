@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from core import __version__
-from core.errors import CredentialLocked
+from core.errors import ProxyError
 from core.instance import running_instances
 from core.log import last_lines, logging_to, redact
 from core.paths import Paths
@@ -226,11 +226,18 @@ def logs(context: Context, follow: bool, lines: int) -> int:
 
 @cli.command()
 @click.option("--api-key", is_flag=True, help="Store an API key of the Console (platform.claude.com).")
+@click.option("--oauth", is_flag=True, help="Use the OAuth app of your own organisation, which the settings name.")
+@click.option("--no-browser", is_flag=True, help="Open no browser: show the address, and take a pasted code.")
 @click.pass_obj
-def login(context: Context, api_key: bool) -> int:
-    """Sign in. The key is read from a prompt or from standard input, never from the command line."""
-    if not api_key:
-        raise click.UsageError("Choose how to sign in: `cliproxyapi login --api-key`.")
+def login(context: Context, api_key: bool, oauth: bool, no_browser: bool) -> int:
+    """Sign in. Keys and codes are read from a prompt or from standard input, never from the command line."""
+    if api_key == oauth or (no_browser and not oauth):
+        raise click.UsageError("Choose how to sign in: `cliproxyapi login --api-key` or `--oauth [--no-browser]`.")
+    if oauth:
+        from .oauth_cli import sign_in_with_own_app
+
+        click.echo(sign_in_with_own_app(context.settings(), context.paths, os.environ, browser=not no_browser))
+        return 0
     from core.credentials.api_key import ApiKeyStore, checked
 
     from .client import verify_api_key
@@ -257,15 +264,20 @@ def login(context: Context, api_key: bool) -> int:
 @cli.command()
 @click.pass_obj
 def logout(context: Context) -> int:
-    """Forget the API key that was stored here."""
+    """Forget the API key and the sign-in that were stored here."""
     from core.credentials.api_key import ENVIRONMENT_VARIABLE, ApiKeyStore
+    from core.credentials.own_oauth import OwnOAuth
 
     store = ApiKeyStore(context.paths, os.environ)
     try:
         forgotten = store.delete()
-    except (CredentialLocked, OSError) as error:
+        tokens = OwnOAuth(context.paths, os.environ).forget()
+    except (ProxyError, OSError) as error:
         raise click.ClickException(str(error)) from None
     click.echo("The stored API key is forgotten." if forgotten else "No API key was stored here.")
+    if tokens != "nothing":
+        revoked = "and revoked" if tokens == "revoked" else "but the provider could not be told to revoke them"
+        click.echo(f"The tokens of your organisation's OAuth app are deleted, {revoked}.")
     if store.from_environment():
         click.echo(f"{ENVIRONMENT_VARIABLE} is still set, and is used.")
     return 0

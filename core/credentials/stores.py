@@ -10,6 +10,7 @@ from ..paths import Paths
 from ..settings import Settings
 from .api_key import ApiKeyStore
 from .claude_login import ClaudeLoginStore, DirectCredential
+from .own_oauth import OwnOAuth
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Stores:
     logins: ClaudeLoginStore
     direct: DirectCredential
     claude: ClaudeCLI
+    own_oauth: OwnOAuth
 
     @classmethod
     def open(cls, paths: Paths, environ: Mapping[str, str], settings: Callable[[], Settings]) -> Stores:
@@ -30,4 +32,5 @@ class Stores:
             logins=logins,
             direct=DirectCredential(logins),
             claude=ClaudeCLI(environ, named=lambda: settings().claude_path),
+            own_oauth=OwnOAuth(paths, environ),
         )

@@ -53,6 +53,9 @@ class ApiKeyCredential:
             raise NotSignedIn(_MISSING)
         return {"x-api-key": key.value}
 
+    def rejected(self, headers: Mapping[str, str]) -> None:
+        """It is read anew for each request anyway."""
+
     def can_change(self) -> bool:
         return False
 

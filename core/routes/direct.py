@@ -80,6 +80,9 @@ class LoginCredential:
     async def headers(self) -> Mapping[str, str]:
         return await asyncio.to_thread(self._direct.headers)
 
+    def rejected(self, headers: Mapping[str, str]) -> None:
+        """It is read anew for each request anyway."""
+
     def can_change(self) -> bool:
         return True
 

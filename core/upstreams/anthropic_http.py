@@ -51,6 +51,10 @@ class Credential(Protocol):
         """The header that carries the secret, and `anthropic-beta` where it needs one. Raises ProxyError."""
         ...
 
+    def rejected(self, headers: Mapping[str, str]) -> None:
+        """Told that a request signed with `headers` got a 401: what they hold is of no use any more."""
+        ...
+
     def can_change(self) -> bool:
         """Whether reading it again after a 401 may bring another one."""
         ...
@@ -127,6 +131,8 @@ class AnthropicHTTP:
             await pool.leave()
             raise
         try:
+            if response.status_code == 401:
+                self._credential.rejected(signed)
             yield HTTPAnswer(response, self.host)
         finally:
             await response.aclose()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from keyring.errors import PasswordDeleteError
 
-from core.credentials import api_key
+from core.credentials import secret_store
 from core.credentials.api_key import ApiKeyStore, checked
 from core.errors import CredentialLocked
 from core.paths import Paths
@@ -117,7 +117,7 @@ def test_without_a_keyring_it_is_a_file_for_its_owner_alone(paths: Paths) -> Non
 
 
 def test_a_keyring_that_waits_for_a_person_is_left_alone(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.05)
     keyring = WaitingKeyring()
     paths.data_dir.mkdir()
     paths.api_key_file.write_text('{"stored": "keyring"}')
@@ -129,7 +129,7 @@ def test_a_keyring_that_waits_for_a_person_is_left_alone(paths: Paths, monkeypat
 
 
 def test_a_keyring_that_waits_is_asked_once_in_a_while(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.2)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.2)
     keyring = WaitingKeyring()
     paths.data_dir.mkdir()
     paths.api_key_file.write_text('{"stored": "keyring"}')
@@ -143,7 +143,7 @@ def test_a_keyring_that_waits_is_asked_once_in_a_while(paths: Paths, monkeypatch
 
 
 def test_a_keyring_that_keeps_its_entry_is_no_logout(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.05)
     keyring = WaitingKeyring()
     paths.data_dir.mkdir()
     paths.api_key_file.write_text('{"stored": "keyring"}')
@@ -154,7 +154,7 @@ def test_a_keyring_that_keeps_its_entry_is_no_logout(paths: Paths, monkeypatch: 
 
 
 def test_a_keyring_that_is_unlocked_too_late_keeps_nothing(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.05)
     keyring = WaitingKeyring()
     assert "file" in ApiKeyStore(paths, {}, keyring).store(KEY)
     keyring.unlocked.set()
