@@ -71,7 +71,7 @@ class ClaudeCLI:
     ):
         """`named` gives the path that the person's settings name, if any."""
         self._environ = environ
-        self._home = home or Path(environ.get("HOME") or Path.home())
+        self.home = home or Path(environ.get("HOME") or Path.home())
         self._named = named or (lambda: None)
         self._lock = threading.Lock()
         self._found: tuple[float, str | None, Installation | None] | None = None
@@ -87,7 +87,7 @@ class ClaudeCLI:
                 known = time.monotonic() - at < lives and was_named == named
                 if known and (installation is None or installation.path.exists()):
                     return installation
-            found = find_program("claude", self._environ, self._home, named=named)
+            found = find_program("claude", self._environ, self.home, named=named)
             installation = Installation(*found) if found else None
             self._found = (time.monotonic(), named, installation)
             return installation
@@ -127,7 +127,7 @@ class ClaudeCLI:
             done = subprocess.run(
                 [str(installation.path), "auth", "status"],
                 env=self.environment(installation),
-                cwd=self._home if self._home.is_dir() else None,
+                cwd=self.home if self.home.is_dir() else None,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=_STATUS_SECONDS,
@@ -150,7 +150,7 @@ class ClaudeCLI:
     def _login_stamps(self) -> tuple[object, ...]:
         """Changes when somebody signs in or out: where Claude Code keeps its login in files."""
         places = [self._environ.get(name) for name in ("CLAUDE_SECURESTORAGE_CONFIG_DIR", "CLAUDE_CONFIG_DIR")]
-        directories = [*(Path(place) for place in places if place), self._home / ".claude"]
+        directories = [*(Path(place) for place in places if place), self.home / ".claude"]
         return tuple(_stamp(directory / ".credentials.json") for directory in directories)
 
 

@@ -19,6 +19,7 @@ log = logging.getLogger("cliproxyapi.settings")
 
 Route = Literal["auto", "direct", "console", "api-key", "demo"]
 ROUTES: tuple[Route, ...] = ("auto", "direct", "console", "api-key", "demo")
+ANTHROPIC_URL = "https://api.anthropic.com"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT = "default"
@@ -41,7 +42,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 3456
     route: Route = "auto"
-    upstream_url: str = "https://api.anthropic.com"
+    upstream_url: str = ANTHROPIC_URL
     log_level: str = "info"
     # What clients must send; None lets everybody on this machine in.
     api_key: str | None = field(default=None, repr=False)
@@ -61,6 +62,10 @@ class Settings:
     trusted_upstreams: tuple[str, ...] = ()
     # The `claude` executable, where it is not found by itself.
     claude_path: str | None = None
+    # The same of Anthropic's `ant`.
+    ant_path: str | None = None
+    # The Console sign-in of `ant` that the person chose, by its name there.
+    console_profile: str | None = None
     # The OAuth app of the person's own organisation: its id, where people consent, where codes become tokens, and what
     # is asked for.
     oauth_client_id: str | None = None
@@ -308,6 +313,13 @@ def _aliases(value: Any) -> dict[str, str]:
     return {_text(alias): _text(model) for alias, model in cast("dict[Any, Any]", value).items()}
 
 
+def _profile(value: Any) -> str:
+    name = _text(value)
+    if name.startswith(".") or any(character in name for character in "/\\\0"):
+        raise ValueError("the name of a profile is expected, as `ant auth status` shows it")
+    return name
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false is expected")
@@ -384,6 +396,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "claude_login": _one_of("auto", "ignore"),
     "trusted_upstreams": _texts,
     "claude_path": _text,
+    "ant_path": _text,
+    "console_profile": _profile,
     "oauth_client_id": _key,
     "oauth_authorize_url": _endpoint,
     "oauth_token_url": _endpoint,

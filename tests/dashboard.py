@@ -12,9 +12,9 @@ import httpx
 
 from core.credentials.desk import Conversation, Kind, Progress, SignInDesk, SignInFailed
 from core.dashboard.controls import Way
-from tests.running_proxy import RunningProxy, running_proxy
+from tests.running_proxy import CONTROL_TOKEN, RunningProxy, running_proxy
 
-TOKEN = "s3cr3t-marker-of-the-lock-file"
+TOKEN = CONTROL_TOKEN
 CODE = "code-of-the-page"
 
 # Without the certificates of the world, which take longer to load than the rest of a question here.

@@ -16,6 +16,8 @@ from core.settings import SettingsStore
 from core.status import StatusBoard
 from tests.simulated_claude.server import TEST_KEY
 
+CONTROL_TOKEN = "s3cr3t-marker-of-the-lock-file"
+
 
 @dataclass(frozen=True)
 class RunningProxy:
@@ -40,7 +42,7 @@ def running_proxy(
     *,
     tuning: Tuning | None = None,
     environ: Mapping[str, str] | None = None,
-    token: str = "",
+    token: str = CONTROL_TOKEN,
     **parts: Any,
 ) -> Iterator[RunningProxy]:
     """A proxy whose settings and files live in `home`, in front of `upstream`; without one, the demo.

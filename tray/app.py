@@ -10,7 +10,9 @@ import sys
 import threading
 from collections.abc import Callable
 
+from core.credentials.desk import SignInDesk
 from core.credentials.stores import Stores
+from core.dashboard.sign_ins import OfferedSignIns
 from core.instance import announced, new_token
 from core.paths import Paths
 from core.server.app import App
@@ -19,6 +21,7 @@ from core.settings import SettingsError, SettingsStore
 from core.status import StatusBoard
 
 from .headless import HeadlessControls
+from .opening import page_opener
 
 log = logging.getLogger("cliproxyapi")
 
@@ -28,17 +31,10 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
 
     `announce` is told, line by line, what a person should know.
     """
-    controls = HeadlessControls()
-    board = StatusBoard()
-    token = new_token()
-    app = App(
-        store,
-        Stores.open(paths, os.environ, lambda: store.current),
-        board,
-        paths,
-        token=token,
-        controls=controls,
-    )
+    controls, board, desk, token = HeadlessControls(), StatusBoard(), SignInDesk(), new_token()
+    stores = Stores.open(paths, os.environ, lambda: store.current)
+    sign_ins = OfferedSignIns(desk, stores, store, os.environ, page_opener(os.environ))
+    app = App(store, stores, board, paths, token=token, desk=desk, sign_ins=sign_ins, controls=controls)
     # A long conversation is thousands of small objects without a cycle among them: looking for cycles after every 700
     # of them, as Python does by itself, costs more than reading it.
     gc.set_threshold(20_000, 20, 20)

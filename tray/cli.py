@@ -16,7 +16,6 @@ from typing import Any
 import click
 
 from core import __version__
-from core.errors import ProxyError
 from core.instance import running_instances
 from core.log import last_lines, logging_to, redact
 from core.paths import Paths
@@ -97,7 +96,7 @@ def cli(context: click.Context, debug: bool) -> int | None:
     """A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in."""
     context.obj = Context(Paths.find(os.environ), debug)
     if context.invoked_subcommand is None:
-        return _serve(context.obj, {})
+        return _serve(context.obj, {}, ask=True)
     return None
 
 
@@ -116,13 +115,17 @@ def serve(context: Context, port: int | None, host: str | None, route: str | Non
     return _serve(Context(context.paths, context.debug or debug), flags)
 
 
-def _serve(context: Context, flags: dict[str, Any]) -> int:
+def _serve(context: Context, flags: dict[str, Any], *, ask: bool = False) -> int:
     if context.debug:
         flags = {**flags, "log_level": LOG_LEVELS[0]}
     store = context.settings(**flags)
     with logging_to(context.paths, store.current.log_level, console=context.debug) as problem:
         for warning in [*store.warnings, *([problem] if problem else [])]:
             _complain(warning)
+        if ask and sys.stdin.isatty():
+            from .sign_in_cli import ensure_signed_in
+
+            ensure_signed_in(context.paths, store)
         from .app import run_server
 
         try:
@@ -225,59 +228,32 @@ def logs(context: Context, follow: bool, lines: int) -> int:
 
 
 @cli.command()
+@click.option("--claude", is_flag=True, help="With your Claude plan, through Claude Code.")
+@click.option("--console", is_flag=True, help="To the Console, through Anthropic's `ant`.")
 @click.option("--api-key", is_flag=True, help="Store an API key of the Console (platform.claude.com).")
-@click.option("--oauth", is_flag=True, help="Use the OAuth app of your own organisation, which the settings name.")
-@click.option("--no-browser", is_flag=True, help="Open no browser: show the address, and take a pasted code.")
+@click.option("--oauth", is_flag=True, help="With the OAuth app of your own organisation, which the settings name.")
+@click.option("--no-browser", is_flag=True, help="With --oauth: show the address, and take a pasted code.")
 @click.pass_obj
-def login(context: Context, api_key: bool, oauth: bool, no_browser: bool) -> int:
-    """Sign in. Keys and codes are read from a prompt or from standard input, never from the command line."""
-    if api_key == oauth or (no_browser and not oauth):
-        raise click.UsageError("Choose how to sign in: `cliproxyapi login --api-key` or `--oauth [--no-browser]`.")
-    if oauth:
-        from .oauth_cli import sign_in_with_own_app
+def login(context: Context, no_browser: bool, **ways: bool) -> int:
+    """Sign in. A key or a code is read from a prompt or from standard input, never from the command line."""
+    from .sign_in_cli import WAYS, SignInDialog
 
-        click.echo(sign_in_with_own_app(context.settings(), context.paths, os.environ, browser=not no_browser))
-        return 0
-    from core.credentials.api_key import ApiKeyStore, checked
-
-    from .client import verify_api_key
-
-    store = ApiKeyStore(context.paths, os.environ)
-    settings = context.settings().current
-    if sys.stdin.isatty():
-        given = click.prompt("API key (it is not shown)", hide_input=True, err=True)
-    else:
-        given = sys.stdin.readline()
-    try:
-        key = checked(given)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    verify_api_key(settings.upstream_url, key)
-    try:
-        place = store.store(key)
-    except OSError as error:
-        raise click.ClickException(f"The key cannot be stored: {error.strerror}: {error.filename}.") from None
-    click.echo(f"Claude accepts this key. It is stored in {place}.")
+    named = [way.flag for way in WAYS if ways[way.flag.replace("-", "_")]]
+    if len(named) > 1 or (no_browser and named != ["oauth"]) or not (named or sys.stdin.isatty()):
+        flags = ", ".join(f"--{way.flag}" for way in WAYS)
+        raise click.UsageError(f"Choose how to sign in: one of {flags}. --no-browser goes with --oauth.")
+    dialog = SignInDialog(context.paths, context.settings(), browser=not no_browser)
+    way = named[0] if named else dialog.choose()
+    if way is not None:
+        dialog.sign_in(way)
     return 0
 
 
 @cli.command()
 @click.pass_obj
 def logout(context: Context) -> int:
-    """Forget the API key and the sign-in that were stored here."""
-    from core.credentials.api_key import ENVIRONMENT_VARIABLE, ApiKeyStore
-    from core.credentials.own_oauth import OwnOAuth
+    """Forget what was stored here, and leave the sign-in of Claude Code alone until you sign in here again."""
+    from .sign_in_cli import SignInDialog
 
-    store = ApiKeyStore(context.paths, os.environ)
-    try:
-        forgotten = store.delete()
-        tokens = OwnOAuth(context.paths, os.environ).forget()
-    except (ProxyError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    click.echo("The stored API key is forgotten." if forgotten else "No API key was stored here.")
-    if tokens != "nothing":
-        revoked = "and revoked" if tokens == "revoked" else "but the provider could not be told to revoke them"
-        click.echo(f"The tokens of your organisation's OAuth app are deleted, {revoked}.")
-    if store.from_environment():
-        click.echo(f"{ENVIRONMENT_VARIABLE} is still set, and is used.")
+    SignInDialog(context.paths, context.settings()).sign_out()
     return 0

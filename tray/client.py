@@ -19,9 +19,12 @@ _SERVICE = "cliproxyapi"
 
 _SIGN_INS: Mapping[str, str] = {
     "signed_in": "signed in",
-    "not_signed_in": "not signed in: store an API key with `cliproxyapi login --api-key`",
-    "expired": "expired: run `claude auth login`",
-    "refused": "not accepted: Claude refused this sign-in; choose another route",
+    "not_signed_in": "not signed in: `cliproxyapi login` shows the ways",
+    "expired": "expired, renewed by the next request",
+    "renewal_failed": "expired, and could not be renewed: sign in again with `cliproxyapi login`",
+    "damaged": "damaged: `cliproxyapi doctor` says what is wrong",
+    "refused": "not accepted: Claude refused this sign-in; choose another route, or try again with "
+    "`cliproxyapi login --claude`",
     "locked": "the keyring that holds the API key is locked: unlock it",
     "not_needed": "not needed",
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import webbrowser
+import os
 
 import click
 import httpx
 
 from core.instance import Instance, running_instances
 from core.paths import Paths
+
+from .opening import page_opener
 
 _SECONDS = 5.0
 
@@ -22,7 +23,7 @@ def open_link(paths: Paths, page: str, port: int | None, *, only_print: bool) ->
     url = dashboard_link(running[0], page)
     if only_print:
         click.echo(url)
-    elif _show(url):
+    elif page_opener(os.environ)(url):
         click.echo("The dashboard opens in your browser.")
     else:
         click.echo(f"No browser could be opened. Open this link yourself; it works once:\n{url}")
@@ -40,10 +41,3 @@ def dashboard_link(instance: Instance, page: str) -> str:
         return str(answer.raise_for_status().json()["url"])
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise click.ClickException(f"The server at {address} gives no link to its dashboard: {error}.") from None
-
-
-def _show(url: str) -> bool:
-    """Whether a browser took it. What such a program has to say on the terminal helps nobody here."""
-    with contextlib.suppress(webbrowser.Error):
-        return webbrowser.open(url)
-    return False

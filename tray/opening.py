@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.programs import NO_WINDOW, child_environment
 
@@ -27,6 +27,19 @@ def open_for_person(target: str, environ: Mapping[str, str]) -> bool:
         # Whatever browser the standard library knows of.
         return "://" in target and webbrowser.open(target)
     return _start(command, environ)
+
+
+def page_opener(environ: Mapping[str, str]) -> Callable[[str], bool]:
+    """What opens a page for a person at a terminal; whether it did."""
+
+    def open_page(url: str) -> bool:
+        has_screen = sys.platform in ("win32", "darwin") or any(
+            environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+        )
+        # Without a screen a browser of the terminal would start, and take the terminal from us.
+        return has_screen and open_for_person(url, environ)
+
+    return open_page
 
 
 def _command(target: str, environ: Mapping[str, str]) -> Sequence[str] | None:

@@ -105,16 +105,17 @@ class Account:
         self._stores.api_keys.delete()
 
     def sign_out(self) -> None:
-        """Forget what was stored here, and leave alone what others stored."""
+        """Forget what was stored here, and leave alone what others stored until the person signs in here again."""
         self._stores.api_keys.delete()
-        self._settings.change(claude_login="ignore", direct_consent=None)
+        self._stores.own_oauth.forget()
+        self._settings.change(claude_login="ignore", direct_consent=None, console_profile=None)
 
     def use_claude_login(self) -> None:
         """Take up again the Claude sign-in that others stored."""
         self._settings.change(claude_login=None)
 
     def check_again(self) -> None:
-        self._stores.direct.check_again()
+        self._stores.look_again()
 
     def _needs_consent(self, route: str) -> bool:
         return route == "direct" and not self._settings.current.direct_consent

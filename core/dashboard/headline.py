@@ -31,7 +31,11 @@ def _server(status: Status) -> Headline | None:
     match status.server:
         case "failed":
             return Headline(
-                "failed", "Not Running", status.failure or "The server did not start.", "Settings", "settings"
+                "failed",
+                "Not Running",
+                status.failure.message if status.failure else "The server did not start.",
+                "Settings",
+                "settings",
             )
         case "stopped":
             return Headline("stopped", "Stopped", "Programs cannot reach Claude through this address.")

@@ -109,6 +109,14 @@ SETTING_WORDS: Mapping[str, SettingWords] = {
         _CLAUDE, "Trusted upstreams", "Hosts beside Anthropic's own that may see the Claude sign-in.", "list"
     ),
     "claude_path": SettingWords(_CLAUDE, "Claude Code", "Its executable, where it is not found by itself."),
+    "ant_path": SettingWords(_CLAUDE, "Anthropic's ant", "Its executable, where it is not found by itself."),
+    "console_profile": SettingWords(_CLAUDE, "Console profile", "The Console sign-in that is used, by its name there."),
+    "oauth_client_id": SettingWords(
+        _CLAUDE, "OAuth app: client id", "Of the app that your organisation registered, if it did."
+    ),
+    "oauth_authorize_url": SettingWords(_CLAUDE, "OAuth app: authorize address", "Where you agree to the sign-in."),
+    "oauth_token_url": SettingWords(_CLAUDE, "OAuth app: token address", "Where codes become tokens."),
+    "oauth_scopes": SettingWords(_CLAUDE, "OAuth app: scopes", "What is asked for, one a line.", "list"),
     "default_model": SettingWords(_MODELS, "Default model", "For requests that name none."),
     "model_aliases": SettingWords(_MODELS, "Names of your own", "One a line: gpt-4o = claude-sonnet-4-6", "table"),
     "max_output_tokens": SettingWords(_MODELS, "Output limit", "In tokens, for requests that set none.", "number"),

@@ -14,7 +14,7 @@ from ..upstreams import Upstream
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
 from .api_key import ApiKeyRoute
-from .console import ConsoleRoute, OwnOAuthSource
+from .console import ConsoleRoute, OwnOAuthSource, ProfileSource
 from .demo import DemoRoute
 from .direct import DirectRoute
 from .kind import DEMO_STEP, RouteKind
@@ -49,8 +49,10 @@ class RouteTable:
         # In the order in which `auto` tries them. A key of the environment comes behind all of them.
         self._automatic: Sequence[RouteKind] = (
             self._api_key,
-            ConsoleRoute((OwnOAuthSource(stores.own_oauth),), timeouts),
-            DirectRoute(stores.direct, stores.logins, timeouts),
+            ConsoleRoute(
+                (OwnOAuthSource(stores.own_oauth), ProfileSource(stores.profiles, lambda: settings.current)), timeouts
+            ),
+            DirectRoute(stores.direct, stores.logins, stores.renewal, timeouts),
         )
         self._kinds: dict[str, RouteKind] = {
             kind.name: kind for kind in (*self._automatic, DemoRoute(demo or DemoUpstream()))

@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 from ..credentials.claude_login import OAUTH_BETA
+from ..credentials.console_profile import ConsoleProfileStore, ProfileToken
 from ..credentials.own_oauth import MISSING, OwnOAuth, OwnSignIn, SignInEnded
 from ..errors import CredentialLocked, CredentialRefused, NotSignedIn
 from ..settings import Settings
 from ..status import SignIn
 from ..upstreams import Upstream
 from ..upstreams.anthropic_http import Credential, Timeouts
+from .direct import check_trusted
 from .kind import HTTPSUpstreams
 
 _NAME = "console"
+_PROFILE_STEP = "Sign in to the Console with `cliproxyapi login --console`."
 
 
 class Source(Protocol):
     """Where a Console sign-in comes from."""
+
+    # Others stored it, so that it may not go to everybody.
+    is_foreign: bool
 
     def is_there(self, settings: Settings) -> bool:
         """Whether this is the one to use, in whatever state it is. Never waits for long."""
@@ -55,6 +61,8 @@ class ConsoleRoute:
     def upstream(self, settings: Settings) -> Upstream:
         for source, upstreams in self._sources:
             if source.is_there(settings):
+                if source.is_foreign:
+                    check_trusted(settings)
                 return upstreams.at(settings.upstream_url)
         missing = self.look(settings).missing or MISSING
         raise NotSignedIn(f"There is no sign-in to a Console organisation. {missing}")
@@ -66,6 +74,8 @@ class ConsoleRoute:
 
 class OwnOAuthSource:
     """The OAuth app of the person's own organisation."""
+
+    is_foreign = False
 
     def __init__(self, own: OwnOAuth) -> None:
         self._own = own
@@ -145,3 +155,83 @@ class OwnOAuthCredential:
         self._renewal = None
         if not renewal.cancelled():
             renewal.exception()  # looked at, should nobody wait any more
+
+
+class ProfileSource:
+    """A profile of `ant auth login`: the one that the person chose here, or, where they named the route, the one that
+    is active."""
+
+    is_foreign = True
+
+    def __init__(self, store: ConsoleProfileStore, settings: Callable[[], Settings]) -> None:
+        self._store = store
+        self._settings = settings
+
+    def is_there(self, settings: Settings) -> bool:
+        return self._chosen(settings) is not None
+
+    def look(self, settings: Settings, *, automatic: bool) -> SignIn:
+        profile = settings.console_profile if automatic else self._chosen(settings)
+        if profile is None:
+            return SignIn(_NAME, "not_signed_in", missing=None if automatic else _PROFILE_STEP)
+        try:
+            token = self._store.current(profile)
+        except NotSignedIn as error:
+            return SignIn(_NAME, "damaged", missing=error.message)
+        if token is None and self._store.ant.find() is None:
+            return SignIn(
+                _NAME, "damaged", missing=f"The Console profile {profile!r} holds no sign-in. {_PROFILE_STEP}"
+            )
+        if token is None:
+            return SignIn(_NAME, "signed_in", source=f"the Console profile {profile!r}")
+        state = "expired" if token.expires_within(0) else "signed_in"
+        return SignIn(_NAME, state, token.expires_at, token.source)
+
+    def credential(self) -> Credential:
+        return ProfileCredential(self._store, lambda: self._chosen(self._settings()))
+
+    def _chosen(self, settings: Settings) -> str | None:
+        if settings.console_profile is not None or settings.route != _NAME:
+            return settings.console_profile
+        return self._store.profiles.active()
+
+
+class ProfileCredential:
+    """Signs with the token of the profile. However many requests find it expired, `ant` is asked once."""
+
+    def __init__(self, store: ConsoleProfileStore, profile: Callable[[], str | None]) -> None:
+        self._store = store
+        self._profile = profile
+        self._asking: asyncio.Task[ProfileToken] | None = None
+
+    async def headers(self) -> Mapping[str, str]:
+        profile = await asyncio.to_thread(self._profile)
+        if profile is None:
+            raise NotSignedIn(f"No Console profile is chosen. {_PROFILE_STEP}")
+        token = await asyncio.to_thread(self._store.current, profile)
+        if token is None or self._store.is_due(token):
+            token = await self._usable(profile)
+        workspace = {"anthropic-workspace-id": token.workspace} if token.workspace else {}
+        return {"authorization": f"Bearer {token.token}", "anthropic-beta": OAUTH_BETA, **workspace}
+
+    def rejected(self, headers: Mapping[str, str]) -> None:
+        self._store.rejected(headers["authorization"].removeprefix("Bearer "))
+
+    def can_change(self) -> bool:
+        return True
+
+    def refused(self, error: CredentialRefused) -> None:
+        """It is this one answer; the next request is tried."""
+
+    async def _usable(self, profile: str) -> ProfileToken:
+        """In one worker thread for all who wait: a thread each would leave none for anything else."""
+        if self._asking is None:
+            self._asking = asyncio.create_task(asyncio.to_thread(self._store.usable, profile))
+            self._asking.add_done_callback(self._asked)
+        # A client that hangs up ends its own waiting, and not the question.
+        return await asyncio.shield(self._asking)
+
+    def _asked(self, asking: asyncio.Task[ProfileToken]) -> None:
+        self._asking = None
+        if not asking.cancelled():
+            asking.exception()  # looked at, should nobody wait any more

@@ -36,7 +36,7 @@ from ..healing import Lessons
 from ..log import redact
 from ..paths import Paths
 from ..routes import RouteTable
-from ..settings import SettingsStore
+from ..settings import SettingsError, SettingsStore
 from ..status import StatusBoard, after_failure, with_request
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
@@ -74,9 +74,9 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
 }
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
 WELCOME, DASHBOARD, API = "/welcome", "/dashboard/", "/api/"
-ACTIVATE, QUIT, SESSION, EVENTS = "/api/activate", "/api/quit", "/api/session", "/api/events"
+ACTIVATE, QUIT, RELOAD, SESSION = "/api/activate", "/api/quit", "/api/reload", "/api/session"
 # These prove themselves by the token of the lock file.
-_CONTROL = frozenset({ACTIVATE, QUIT})
+_CONTROL = frozenset({ACTIVATE, QUIT, RELOAD})
 _LARGE_BODY_BYTES = 512 * 1024
 
 # Where a link from outside may lead.
@@ -399,6 +399,9 @@ class App:
             case ("POST", "/api/quit"):
                 await downstream.answer(200, b"{}", _NO_STORE)
                 self._controls.quit()
+            case ("POST", "/api/reload"):
+                # Another program of the same person changed settings or sign-ins.
+                await self._reload(downstream)
             case ("GET", "/api/events"):
                 await self._events(downstream)
             case _:
@@ -419,6 +422,18 @@ class App:
         with contextlib.suppress(ProxyStopping):
             await self._race(self._dashboard.events.serve(downstream.write, log=log), downstream)
         await downstream.write(b"", last=True)
+
+    async def _reload(self, downstream: Downstream) -> None:
+        """Settings and sign-ins are looked at anew, also those that were refused."""
+        await downstream.read_body()
+        try:
+            await asyncio.to_thread(self._settings.reload)
+        except SettingsError as error:
+            raise InvalidRequest(str(error), code="bad_setting") from error
+        self._stores.look_again()
+        sign_in = await self._routes.sign_in()
+        told = {"route": sign_in.route, "state": sign_in.state, "missing": sign_in.missing}
+        await downstream.answer(200, json_codec.encode(told), {"cache-control": "no-store"})
 
     async def _page(self, downstream: Downstream) -> None:
         if self._pages is None:

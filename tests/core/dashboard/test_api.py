@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.dashboard import CODE, TOKEN, Shown, StandInControls, ask, shown_dashboard
+from tests.running_proxy import running_proxy
 from tests.simulated_claude import SimulatedClaude
 from tests.simulated_claude.server import TEST_KEY, TEST_TOKEN
 
@@ -97,10 +98,11 @@ def test_a_link_is_made_only_for_the_token_of_the_lock_file(shown: Shown) -> Non
     assert shown.link("nowhere").startswith(f"{shown.proxy.root}/#token=")
 
 
-def test_a_server_without_a_token_makes_no_link_at_all(proxy: Any) -> None:
-    for headers in ({}, {"x-cliproxyapi-token": ""}):
-        answer = ask.post(f"{proxy.root}/api/activate", json={}, headers=headers)
-        assert error_of(answer) == (403, "control_token_refused")
+def test_a_server_without_a_token_makes_no_link_at_all(tmp_path: Path) -> None:
+    with running_proxy(tmp_path, token="") as proxy:
+        for headers in ({}, {"x-cliproxyapi-token": ""}):
+            answer = ask.post(f"{proxy.root}/api/activate", json={}, headers=headers)
+            assert error_of(answer) == (403, "control_token_refused")
 
 
 def test_quit_needs_the_token_and_answers_before_it_happens(shown: Shown) -> None:

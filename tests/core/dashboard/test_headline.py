@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from core.dashboard.headline import headline_of
-from core.status import Problem, SignIn, Status
+from core.status import Failure, Problem, SignIn, Status
 
+BUSY = Failure("port_in_use", "Port 3456 is in use.")
 SIGNED_IN = SignIn("api-key", "signed_in")
 
 
@@ -26,7 +27,7 @@ def headline(**fields: Any):
         ({"sign_in": SignIn("direct", "expired")}, "running", "Running on 127.0.0.1:3456"),
         ({"server": "stopped"}, "stopped", "Stopped"),
         ({"server": "starting"}, "starting", "Starting…"),
-        ({"server": "failed", "failure": "Port 3456 is in use."}, "failed", "Not Running"),
+        ({"server": "failed", "failure": BUSY}, "failed", "Not Running"),
         ({"sign_in": SignIn("auto", "not_signed_in")}, "sign_in", "Running: Sign-In Needed"),
         ({"sign_in": SignIn("api-key", "locked")}, "sign_in", "Running: Sign-In Needed"),
         ({"sign_in": SignIn("direct", "refused")}, "refused", "Running: Login Not Accepted"),
@@ -41,7 +42,7 @@ def test_each_state_has_its_line(fields: dict[str, Any], state: str, line: str) 
 
 
 def test_a_server_that_does_not_run_comes_before_all_else() -> None:
-    found = headline(server="failed", failure="Port 3456 is in use.", problem=Problem("limit", "x", 1))
+    found = headline(server="failed", failure=BUSY, problem=Problem("limit", "x", 1))
     assert (found.state, found.more) == ("failed", "Port 3456 is in use.")
 
 
