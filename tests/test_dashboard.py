@@ -181,7 +181,12 @@ def test_every_setting_is_changed_where_it_stands(page: Page, shown: Shown) -> N
     for name, choice in CHOICES.items():
         page.locator(f"#setting-{name}").select_option(choice)
         expect(page.locator(f"#setting-{name}-after")).to_contain_text("From the file")
-    page.locator("#setting-direct_consent").check()
+    page.locator("#setting-direct_consent").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Anthropic says plan sign-ins are meant for its own apps")
+    button(page, "Not Now").click()
+    expect(page.locator("#setting-direct_consent")).not_to_be_checked()
+    page.locator("#setting-direct_consent").click()
+    button(page, "Yes, Use It").click()
     expect(page.locator("#setting-direct_consent-after")).to_contain_text("From the file")
     settings = shown.proxy.settings.current
     assert {name: getattr(settings, name) for name in WORDS} == {name: value for name, (_, value) in WORDS.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -80,6 +80,11 @@ class Account:
 
     def set_consent(self, agreed: bool) -> None:
         self._settings.change(direct_consent=True if agreed else None)
+
+    def check_consent(self, wanted: Mapping[str, Any]) -> None:
+        """Raises ConsentNeeded where settings are wanted that only somebody who read the words may set."""
+        if (wanted.get("direct_consent") or wanted.get("route") == "direct") and self._needs_consent("direct"):
+            raise ConsentNeeded(CONSENT)
 
     def sign_in(self, kind: Kind) -> None:
         """Raises SignInFailed, SignInRunning."""

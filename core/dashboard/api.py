@@ -149,6 +149,7 @@ class Api:
         return {"file": without_home(str(paths.config_file)), "settings": [asdict(view) for view in views]}
 
     def change_settings(self, given: dict[str, Any]) -> dict[str, Any]:
+        self._account.check_consent(given)
         self._dashboard.settings.change(**wanted_values(given))
         return self.settings()
 

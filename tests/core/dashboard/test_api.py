@@ -214,6 +214,13 @@ def test_the_route_direct_needs_a_yes(shown: Shown, client: httpx.Client) -> Non
     assert shown.proxy.settings.current.direct_consent
 
 
+@pytest.mark.parametrize("wanted", [{"direct_consent": True}, {"route": "direct"}])
+def test_no_setting_stands_for_a_yes(shown: Shown, client: httpx.Client, wanted: dict[str, Any]) -> None:
+    assert error_of(client.post("settings", json=wanted)) == (409, "consent_needed")
+    assert not shown.proxy.settings.current.direct_consent
+    assert shown.proxy.settings.current.route == "auto"
+
+
 def test_only_an_untried_plan_leaves_the_choice_to_the_person(client: httpx.Client) -> None:
     assert client.get("account").json()["nothing_preselected"]
     client.post("account/consent", json={"yes": True})

@@ -1,7 +1,7 @@
 // Every setting, where its value comes from, and changing it.
 
 import { get, post } from "../api.js";
-import { h, live, replace, toast } from "../dom.js";
+import { confirmed, h, live, replace, toast } from "../dom.js";
 import { restartNotice } from "./overview.js";
 
 export const title = "Settings";
@@ -46,16 +46,35 @@ function settingOf(setting, guarded, draw) {
       after.textContent = text;
       after.classList.add("bad");
     };
-    const view = await guarded(() => post("settings", { [setting.name]: value }), tell);
-    if (!view) return;
+    const view = await guarded(() => change(setting.name, value), tell);
+    if (!view) return again();
     draw(view);
     const changed = view.settings.find((one) => one.name === setting.name);
     toast(changed.needs_restart ? `${setting.label}: saved. It counts once the server starts anew.` : `${setting.label}: saved, and in force.`);
+  };
+  // What the control shows is what is in force, also after a no.
+  const again = () => {
+    const field = document.getElementById(id);
+    if (setting.kind === "switch") field.checked = setting.value;
+    else if (setting.kind === "choice") field.value = setting.value;
   };
   return [
     h("div.about", h("h3", h("label", { for: id }, setting.label)), setting.help && h("p", { id: `${id}-help` }, setting.help)),
     h("div.field", fieldOf(setting, id, save), after),
   ];
+}
+
+/** Change a setting; what needs a yes is asked for with its words. Undefined for a no. */
+async function change(name, value) {
+  try {
+    return await post("settings", { [name]: value });
+  } catch (error) {
+    if (error.code !== "consent_needed") throw error;
+    if (!(await confirmed({ title: "Use the Claude sign-in directly?", text: error.message, yes: "Yes, Use It" }))) return undefined;
+    if (name === "route") await post("account/route", { route: value, consent: true });
+    else await post("account/consent", { yes: true });
+    return get("settings");
+  }
 }
 
 function sourceOf(setting) {
