@@ -256,18 +256,18 @@ def test_the_page_goes_on_by_itself_when_the_server_comes_back(page: Page, shown
 
 def test_every_page_is_usable_by_all(browser: Browser, shown: Shown) -> None:
     """axe finds nothing serious, nothing is wider than a phone, and the keyboard gets everywhere."""
-    context = browser.new_context(viewport={"width": 360, "height": 740}, bypass_csp=True)
+    context = browser.new_context(viewport={"width": 360, "height": 740}, bypass_csp=True, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(shown.proxy.root)
     problems = {"locked": serious(page)}
     for name in PAGES:
         page.goto(shown.link(name))
-        page.locator("main section").first.wait_for()
+        page.locator("main section:visible").first.wait_for()
         problems[name] = serious(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
     page.reload()
-    page.locator("main section").first.wait_for()
+    page.locator("main section:visible").first.wait_for()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     context.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from .. import __version__
@@ -52,28 +52,28 @@ class Dashboard:
     def state(self) -> dict[str, Any]:
         """How things stand, without a secret."""
         status, route = self.board.status, self.settings.current.route
-        sign_in, progress = status.sign_in, self.desk.progress
+        sign_in = status.sign_in
         return {
             "version": __version__,
-            "headline": asdict(headline_of(status, local_time)),
+            "headline": headline_of(status, local_time),
             "server": status.server,
             "address": status.address,
             "port": status.port,
             "route": route,
             "route_label": _label(route),
             "serving_label": _label(sign_in.route) if sign_in is not None and sign_in.route != "auto" else None,
-            "sign_in": None if sign_in is None else {**asdict(sign_in), "source": without_home(sign_in.source)},
-            "limits": None if status.limits is None else asdict(status.limits),
-            "problem": None if status.problem is None else asdict(status.problem),
+            "sign_in": None if sign_in is None else replace(sign_in, source=without_home(sign_in.source)),
+            "limits": status.limits,
+            "problem": status.problem,
             "billed_route": None if status.billed_route is None else _label(status.billed_route),
             "last_ok": status.last_ok,
             "last_error": status.last_error,
             "last_error_at": status.last_error_at,
-            "requests": [asdict(note) for note in status.requests],
+            "requests": status.requests,
             "refused_pages": status.refused_pages,
             "needs_restart": self.settings.needs_restart,
             "warnings": self.settings.warnings,
-            "progress": None if progress is None else asdict(progress),
+            "progress": self.desk.progress,
             "log_level": self.settings.current.log_level,
         }
 

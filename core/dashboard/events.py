@@ -18,7 +18,7 @@ from ..log import follow, last_lines
 Topic = Literal["state", "settings", "log"]
 
 # What a person sees as at once; what happens within it goes out together.
-_PAUSE_SECONDS = 0.25
+_PAUSE_SECONDS = 0.5
 _MOST_LINES = 500
 
 
