@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -257,3 +258,15 @@ def logout(context: Context) -> int:
 
     SignInDialog(context.paths, context.settings()).sign_out()
     return 0
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a report without secrets (zip).")
+@click.pass_obj
+def doctor(context: Context, as_json: bool, report: Path | None) -> int:
+    """Look at sign-ins, the network, the port and the programs beside, and say what to do. Exits with 1 where there is
+    a problem."""
+    from .doctor_cli import run_doctor
+
+    return run_doctor(context.paths, context.settings(), as_json=as_json, report=report)

@@ -23,6 +23,7 @@ from core.status import SignIn
 from .keyboard import Keyboard
 
 _TICK_SECONDS = 0.2
+_SHORTEST_CODE = 6
 _GIVE_UP_SECONDS = 10.0
 _RELOAD_SECONDS = 15.0
 # States in which a request cannot be served before the person does something.
@@ -62,6 +63,8 @@ class SignInDialog:
         self._stores = Stores.open(paths, os.environ, lambda: settings.current)
         self._say = say
         self._keyboard = Keyboard()
+        # Answers that were typed before their question.
+        self._early: list[str] = []
 
     def choose(self) -> str | None:
         """Ask which way; None where the person wants none."""
@@ -200,8 +203,8 @@ class SignInDialog:
             while not progress.ended:
                 shown.show(progress)
                 progress = self._next(news, progress)
-                if progress.wants_code and (code := self._keyboard.line(0.01)):
-                    desk.paste(code)
+                if progress.wants_code:
+                    self._hand_over(desk)
         except KeyboardInterrupt:
             desk.cancel()
             desk.wait(_GIVE_UP_SECONDS)
@@ -212,6 +215,14 @@ class SignInDialog:
             raise click.ClickException(progress.message)
         self._say(progress.message)
 
+    def _hand_over(self, desk: SignInDesk) -> None:
+        """What is typed goes to the sign-in, but for an answer to the question that comes behind it."""
+        typed = (self._keyboard.line(0.01) or "").strip()
+        if len(typed) >= _SHORTEST_CODE:
+            desk.paste(typed)
+        elif typed:
+            self._early.append(typed)
+
     def _next(self, news: queue.Queue[Progress], progress: Progress) -> Progress:
         try:
             return news.get(timeout=_TICK_SECONDS)
@@ -220,7 +231,7 @@ class SignInDialog:
 
     def _ask(self, question: str) -> str | None:
         click.echo(question, nl=False)
-        answer = self._keyboard.line()
+        answer = self._early.pop(0) if self._early else self._keyboard.line()
         return None if answer is None else answer.strip()
 
     def _yes(self, question: str) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import json_codec
 from ..errors import CredentialRefused, NotSignedIn, ProxyError
-from ..json_codec import object_or_empty
+from ..json_codec import list_or_empty, object_or_empty
 from .keychain import Keychain
 
 log = logging.getLogger("cliproxyapi.credentials")
@@ -234,13 +234,15 @@ def _login_of(path: str, value: Any, organization: Any) -> ClaudeLogin | Unusabl
     if expires is not None and (isinstance(expires, bool) or not isinstance(expires, (int, float))):
         return Unusable(f"{path}: expiresAt is no number")
     plan = fields.get("subscriptionType")
+    # A renewal may bring them in another order.
+    scopes = sorted(map(str, list_or_empty(fields.get("scopes"))))
     owner = [organization, *(fields.get(name) for name in ("accountUuid", "organizationUuid", "subscriptionType"))]
     return ClaudeLogin(
         token=token,
         source=path,
         expires_at=None if expires is None else expires / 1000,
         plan=plan if isinstance(plan, str) else None,
-        identity=f"{path} {_digest(repr([*owner, fields.get('rateLimitTier'), fields.get('scopes')]))}",
+        identity=f"{path} {_digest(repr([*owner, fields.get('rateLimitTier'), scopes]))}",
     )
 
 

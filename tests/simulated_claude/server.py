@@ -25,8 +25,8 @@ from .scenarios import PLAIN, Event, Scenario
 from .shapes import VERSIONS, ApiError
 from .validation import estimated_tokens, validate_messages_request
 
-TEST_KEY = "sk-ant-api03-test"
-TEST_TOKEN = "sk-ant-oat01-test"
+TEST_KEY = "sk-ant-api03-s3cr3t-marker-test"
+TEST_TOKEN = "sk-ant-oat01-s3cr3t-marker-test"
 LARGEST_BODY = 32 * 1024 * 1024
 _BETAS = (
     OAUTH_BETA,

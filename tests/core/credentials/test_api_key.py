@@ -17,8 +17,8 @@ from core.credentials.api_key import ApiKeyStore, checked
 from core.errors import CredentialLocked
 from core.paths import Paths
 
-KEY = "sk-ant-api03-mine"
-ENVIRONMENT = {"ANTHROPIC_API_KEY": " sk-ant-api03-elsewhere\n"}
+KEY = "sk-ant-api03-s3cr3t-marker-mine"
+ENVIRONMENT = {"ANTHROPIC_API_KEY": " sk-ant-api03-s3cr3t-marker-elsewhere\n"}
 
 
 class FakeKeyring:
@@ -79,7 +79,7 @@ def test_without_anything_there_is_none_and_no_keyring_is_touched(paths: Paths) 
 def test_the_environments_key_is_used_where_none_is_stored(paths: Paths) -> None:
     found = ApiKeyStore(paths, ENVIRONMENT, FakeKeyring()).find()
     assert found is not None
-    assert (found.value, found.source) == ("sk-ant-api03-elsewhere", "ANTHROPIC_API_KEY")
+    assert (found.value, found.source) == ("sk-ant-api03-s3cr3t-marker-elsewhere", "ANTHROPIC_API_KEY")
 
 
 def test_a_stored_key_wins_and_is_not_in_our_file(paths: Paths) -> None:
@@ -100,10 +100,10 @@ def test_the_keyring_is_asked_once_and_again_after_another_login(paths: Paths) -
     for _ in range(5):
         store.find()
     assert keyring.asked == 1
-    ApiKeyStore(paths, {}, keyring).store("sk-ant-api03-another")
+    ApiKeyStore(paths, {}, keyring).store("sk-ant-api03-s3cr3t-marker-another")
     found = store.find()
     assert found is not None
-    assert found.value == "sk-ant-api03-another"
+    assert found.value == "sk-ant-api03-s3cr3t-marker-another"
 
 
 def test_without_a_keyring_it_is_a_file_for_its_owner_alone(paths: Paths) -> None:
