@@ -70,7 +70,7 @@ def process(
         raise SystemExit(f"{arguments} did not start")
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(60)  # under valgrind all takes fifty times as long
         child.stdout.close()
 
 
