@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import platformdirs
 
@@ -64,6 +65,16 @@ class Paths:
 def _run_dir(environ: Mapping[str, str], data_dir: Path, *, is_own: bool) -> Path:
     runtime = environ.get("XDG_RUNTIME_DIR")
     return Path(runtime) / _NAME if runtime and not is_own else data_dir / "run"
+
+
+@overload
+def without_home(text: str) -> str: ...
+@overload
+def without_home(text: str | None) -> str | None: ...
+def without_home(text: str | None) -> str | None:
+    """`text` with ~ for the home of the person, whose name stands in its path."""
+    home = str(Path.home())
+    return text.replace(home, "~") if text and len(home) > 1 else text
 
 
 def make_private_directory(path: Path) -> None:

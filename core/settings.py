@@ -139,9 +139,16 @@ class SettingsStore:
         with self._lock:
             self.current = self.wanted
 
-    def listen(self, listener: Callable[[Settings], None]) -> None:
-        """Call `listener` with the settings after each change, on the thread that made it."""
+    def listen(self, listener: Callable[[Settings], None]) -> Callable[[], None]:
+        """Call `listener` with the settings after each change, on the thread that made it; the returned function ends
+        that."""
         self._listeners.append(listener)
+
+        def forget() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return forget
 
     def change(self, **values: Any) -> None:
         """Write settings into the file, None for the default, and take them up. Comments, order and unknown keys stay.

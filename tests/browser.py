@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -21,9 +22,16 @@ PATIENCE_MS = 30_000
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    with launched_browser() as launched:
+        yield launched
+
+
+@contextmanager
+def launched_browser(*more: str) -> Iterator[Browser]:
+    """`more` are switches of Chromium."""
     chromium = needs.program("chromium", "chromium-browser", "google-chrome")
     # Root has no sandbox to give, and containers have little shared memory.
-    switches = ["--disable-dev-shm-usage", *(["--no-sandbox"] if _is_root() else [])]
+    switches = ["--disable-dev-shm-usage", *more, *(["--no-sandbox"] if _is_root() else [])]
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=switches, timeout=2 * PATIENCE_MS)
         try:

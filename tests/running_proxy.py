@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.credentials.stores import Stores
 from core.paths import Paths
@@ -23,6 +24,7 @@ class RunningProxy:
     port: int
     board: StatusBoard
     server: ServerThread
+    settings: SettingsStore
 
     @property
     def root(self) -> str:
@@ -40,8 +42,13 @@ def running_proxy(
     *,
     tuning: Tuning | None = None,
     environ: Mapping[str, str] | None = None,
+    token: str = CONTROL_TOKEN,
+    **parts: Any,
 ) -> Iterator[RunningProxy]:
-    """A proxy whose settings and files live in `home`, in front of `upstream`; without one, the demo."""
+    """A proxy whose settings and files live in `home`, in front of `upstream`; without one, the demo.
+
+    `token` and `parts` (desk, sign_ins, controls) go to the application.
+    """
     variables = {
         "HOME": str(home),
         "CLIPROXYAPI_CONFIG_DIR": str(home / "config"),
@@ -56,10 +63,11 @@ def running_proxy(
     settings = SettingsStore(paths, variables, {})
     board = StatusBoard()
     stores = Stores.open(paths, variables, lambda: settings.current)
-    app = App(settings, stores, board, paths, tuning, token=CONTROL_TOKEN)
+    app = App(settings, stores, board, paths, tuning, token=token, **parts)
     server = ServerThread(app, settings.current.host, settings.current.port)
+    board.post(address=settings.current.host, port=server.port)
     server.start()
     try:
-        yield RunningProxy(server.port, board, server)
+        yield RunningProxy(server.port, board, server, settings)
     finally:
         server.stop()

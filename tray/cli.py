@@ -18,13 +18,16 @@ import click
 
 from core import __version__
 from core.instance import running_instances
-from core.log import logging_to, redact
+from core.log import last_lines, logging_to, redact
 from core.paths import Paths
 from core.settings import LOG_LEVELS, ROUTES, Settings, SettingsError, SettingsStore
 
 log = logging.getLogger("cliproxyapi")
 
 FAILED, USAGE, BAD_SETTINGS, INTERRUPTED = 1, 64, 78, 130
+
+# The pages of the dashboard, the one that opens by itself at the front.
+PAGES = ("overview", "account", "settings", "logs", "about", "welcome")
 
 _MODEL = "claude-sonnet-4-6"
 
@@ -159,6 +162,19 @@ def chat(context: Context, text: str, model: str | None, port: int | None) -> in
     return 0
 
 
+@cli.command("open")
+@click.option("--print", "only_print", is_flag=True, help="Print the link instead of opening a browser.")
+@click.option("--page", type=click.Choice(PAGES), default=PAGES[0], show_default=True, help="Which page.")
+@click.option("--port", type=int, help="Of the server on this port, where several run.")
+@click.pass_obj
+def open_dashboard(context: Context, only_print: bool, page: str, port: int | None) -> int:
+    """Open the dashboard in a browser, with a link that works once, for two minutes."""
+    from .open_cli import open_link
+
+    open_link(context.paths, page, port, only_print=only_print)
+    return 0
+
+
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--port", type=int, help="Where the proxy listens, if not where the settings say.")
@@ -199,7 +215,7 @@ def models(context: Context, port: int | None) -> int:
 @click.pass_obj
 def logs(context: Context, follow: bool, lines: int) -> int:
     """Show the log. It holds no message of yours, and no key."""
-    from .logs import follow_lines, last_lines
+    from .logs import follow_lines
 
     path = context.paths.log_file
     if not path.exists() and not follow:

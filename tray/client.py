@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import click
 import httpx
-import truststore
 
-from core import __version__, json_codec, sse
+from core import json_codec, sse
+from core.credentials import key_check
 from core.json_codec import list_or_empty, object_or_empty
-from core.messages import ANTHROPIC_VERSION
 from core.settings import Settings
-from core.upstreams.anthropic_http import proxy_for
 
 _SERVICE = "cliproxyapi"
 
@@ -128,28 +124,11 @@ def status_lines(state: Mapping[str, Any]) -> list[str]:
 
 
 def verify_api_key(upstream_url: str, key: str) -> None:
-    """Ask Claude for its list of models with `key`. Raises click's exception where it is not accepted."""
-    headers = {
-        "x-api-key": key,
-        "anthropic-version": ANTHROPIC_VERSION,
-        "user-agent": f"cliproxyapi/{__version__}",
-    }
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    url = f"{upstream_url}/v1/models"
+    """Raises click's exception where Claude does not accept `key`."""
     try:
-        with httpx.Client(verify=context, proxy=proxy_for(url, os.environ), trust_env=False, timeout=30) as client:
-            answer = client.get(url, headers=headers)
-    except (httpx.HTTPError, ValueError) as error:
-        raise click.ClickException(
-            f"The key was not stored, as Claude cannot be reached to verify it: {error}. Check the network connection."
-        ) from None
-    if answer.status_code in (401, 403):
-        said = _error_of(answer.content, answer.status_code)
-        raise click.ClickException(f"Claude did not accept this key, so it was not stored: {said}")
-    if not answer.is_success:
-        raise click.ClickException(
-            f"The key was not stored, as Claude could not verify it: status {answer.status_code}. Try again."
-        )
+        key_check.verify_api_key(upstream_url, key)
+    except key_check.KeyNotVerified as error:
+        raise click.ClickException(error.message) from None
 
 
 def _show_chunk(data: bytes, show: Callable[[str], None]) -> bool:

@@ -14,11 +14,9 @@ import click
 
 from core import __version__, json_codec
 from core.doctor import Finding, examine
-from core.log import redact
+from core.log import last_lines, redact
 from core.paths import Paths
 from core.settings import Settings, SettingsStore
-
-from .logs import last_lines
 
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 _LOG_LINES = 500

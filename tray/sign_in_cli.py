@@ -13,6 +13,7 @@ import click
 
 from core.credentials.desk import Method, Progress, SignInDesk
 from core.credentials.stores import Stores
+from core.dashboard.words import CONSENT
 from core.errors import CredentialLocked
 from core.instance import Instance, running_instances
 from core.paths import Paths
@@ -20,13 +21,6 @@ from core.settings import SettingsError, SettingsStore
 from core.status import SignIn
 
 from .keyboard import Keyboard
-
-# As Anthropic's published terms are to be told before a plan's sign-in is used directly.
-CONSENT = (
-    "CLIProxyAPI can send requests with your Claude sign-in directly. Anthropic says plan sign-ins are meant for its "
-    "own apps; it may refuse such requests or bill them as extra usage, and its rules can change. You can use your own "
-    "Claude Code, an API key or a Console sign-in instead. Use the sign-in directly?"
-)
 
 _TICK_SECONDS = 0.2
 _SHORTEST_CODE = 6

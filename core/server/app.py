@@ -7,6 +7,7 @@ frame through `relay` or as a whole through `collect`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import importlib
 import logging
@@ -18,7 +19,11 @@ from typing import Any, cast
 
 from .. import __version__, json_codec, sse
 from ..answers import Accumulator
+from ..credentials.desk import SignInDesk
 from ..credentials.stores import Stores
+from ..dashboard.access import SESSION_HEADER, check_page
+from ..dashboard.controls import Controls, NoControls, NoSignIns, SignIns
+from ..dashboard.dashboard import Dashboard
 from ..dialects import messages as native
 from ..dialects.chat_completions.chunks import ChunkEncoder
 from ..dialects.chat_completions.completion import FINISH_REASONS, render_completion
@@ -46,7 +51,6 @@ log = logging.getLogger("cliproxyapi.requests")
 MODELS, MODEL = models.PATH, f"{models.PATH}/"
 CHAT, MESSAGES, COUNT_TOKENS = "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"
 HEALTH, BANNER, HELLO = "/health", "/", "/api/hello"
-RELOAD = "/api/reload"
 
 # What clients post to when their base URL lacks the /v1 or has it twice.
 _ALIASES: Mapping[str, str] = {
@@ -67,11 +71,20 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     MODEL: ("GET", "HEAD"),
     # Claude Code asks this first, to see whether anybody is there.
     HELLO: ("GET", "HEAD"),
-    # Another program of the same person changed settings or sign-ins.
-    RELOAD: ("POST",),
 }
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
+WELCOME, DASHBOARD, API = "/welcome", "/dashboard/", "/api/"
+ACTIVATE, QUIT, RELOAD, SESSION = "/api/activate", "/api/quit", "/api/reload", "/api/session"
+# These prove themselves by the token of the lock file.
+_CONTROL = frozenset({ACTIVATE, QUIT, RELOAD})
 _LARGE_BODY_BYTES = 512 * 1024
+
+# Where a link from outside may lead.
+DASHBOARD_PATHS: Mapping[str, str] = {
+    "welcome": WELCOME,
+    **{name: f"{DASHBOARD}{name}" for name in ("account", "settings", "logs", "about")},
+}
+_NO_STORE: Mapping[str, str] = {"cache-control": "no-store", "cross-origin-resource-policy": "same-origin"}
 
 _STOPPING = "This proxy is being stopped or restarted. Try again in a moment."
 
@@ -99,6 +112,9 @@ class App:
         tuning: Tuning | None = None,
         *,
         token: str = "",
+        desk: SignInDesk | None = None,
+        sign_ins: SignIns | None = None,
+        controls: Controls | None = None,
     ) -> None:
         """`token` is that of the lock file; without one, no other program controls the server."""
         self._paths = paths
@@ -114,6 +130,17 @@ class App:
         self._gateway: Gateway
         self._model_pages: models.ModelPages
         self._token = token
+        self._controls = controls or NoControls()
+        self._dashboard = Dashboard(
+            settings,
+            stores,
+            board,
+            paths,
+            desk=desk or SignInDesk(),
+            sign_ins=sign_ins or NoSignIns(),
+            controls=self._controls,
+            routes=lambda: self._routes,
+        )
         self._stopping = False
         self._working: set[asyncio.Task[None]] = set()
 
@@ -168,16 +195,19 @@ class App:
             self._note_request(path, downstream)
 
     def _note_request(self, path: str, downstream: Downstream) -> None:
-        if path == HEALTH:
+        if path == HEALTH or (_is_looked_at(path, downstream) and downstream.error is None):
             return
         note = request_log.note_of(path, downstream)
         request_log.write(note, whole=downstream.finished)
-        if path in _METHODS:
+        if path in _METHODS and path not in (BANNER, HELLO):
             self._board.change(lambda status: with_request(status, note))
 
     async def _dispatch(self, path: str, downstream: Downstream) -> None:
         method: str = downstream.scope["method"]
         self._let_pass(method, path, downstream)
+        if _is_dashboard(path):
+            await self._dashboard_page(method, path, downstream)
+            return
         if method == "OPTIONS" and downstream.extra:
             await downstream.answer(204, b"", _preflight_headers(path, downstream))
             return
@@ -194,8 +224,6 @@ class App:
                 await self._native(path, downstream)
             case "/v1/models" | "/v1/models/":
                 await self._race(self._models(path, downstream), downstream)
-            case "/api/reload":
-                await self._reload(downstream)
             case "/api/hello":
                 await downstream.answer(200, b"{}", {})
             case "/health":
@@ -351,9 +379,52 @@ class App:
         now, told = time.time(), error.upstream_headers
         self._board.change(lambda status: after_failure(status, call.route, error.code, told, now))
 
+    # The dashboard, and the programs of the same person
+
+    async def _dashboard_page(self, method: str, path: str, downstream: Downstream) -> None:
+        if path.startswith(API):
+            # Not even a page that may use the proxy may read this.
+            downstream.extra = []
+            header = downstream.header
+            check_page(header(b"sec-fetch-site"), header(b"origin"), header(b"host"))
+            if path in _CONTROL:
+                control.check_token(header(control.TOKEN_HEADER), self._token)
+            elif path != SESSION:
+                self._dashboard.access.check_session(header(SESSION_HEADER))
+        if self._stopping:
+            raise ProxyStopping(_STOPPING)
+        match (method, path):
+            case ("POST", "/api/activate"):
+                await self._activate(downstream)
+            case ("POST", "/api/quit"):
+                await downstream.answer(200, b"{}", _NO_STORE)
+                self._controls.quit()
+            case ("POST", "/api/reload"):
+                # Another program of the same person changed settings or sign-ins.
+                await self._reload(downstream)
+            case ("GET", "/api/events"):
+                await self._events(downstream)
+            case _:
+                await self._page(downstream)
+
+    async def _activate(self, downstream: Downstream) -> None:
+        """A link to the dashboard that works once, in answer to a program of the same person."""
+        host, port = downstream.scope["server"]
+        name = "127.0.0.1" if host in ("0.0.0.0", "::1", "::") else host  # noqa: S104
+        page = json_codec.object_or_empty(_json(await downstream.read_body())).get("page")
+        path = DASHBOARD_PATHS.get(str(page), "/")
+        url = f"http://{name}:{port}{path}#token={self._dashboard.access.mint()}"
+        await downstream.answer(200, json_codec.encode({"url": url}), _NO_STORE)
+
+    async def _events(self, downstream: Downstream) -> None:
+        await downstream.start(200, [("content-type", "text/event-stream"), *_NO_STORE.items()])
+        log = self._paths.log_file if b"log=1" in downstream.scope["query_string"] else None
+        with contextlib.suppress(ProxyStopping):
+            await self._race(self._dashboard.events.serve(downstream.write, log=log), downstream)
+        await downstream.write(b"", last=True)
+
     async def _reload(self, downstream: Downstream) -> None:
         """Settings and sign-ins are looked at anew, also those that were refused."""
-        control.check_token(downstream.header(control.TOKEN_HEADER), self._token)
         await downstream.read_body()
         try:
             await asyncio.to_thread(self._settings.reload)
@@ -369,7 +440,8 @@ class App:
             # FastAPI costs a quarter of a second to import; it must not hold up the open streams meanwhile.
             pages = await asyncio.to_thread(importlib.import_module, "core.server.pages")
             self._pages = cast(
-                "Callable[[Scope, Receive, Send], Awaitable[None]]", pages.build(self._instance, sorted(_METHODS))
+                "Callable[[Scope, Receive, Send], Awaitable[None]]",
+                pages.build(self._instance, sorted(_METHODS), self._dashboard),
             )
         await downstream.hand_over(self._pages)
 
@@ -411,6 +483,15 @@ class App:
             headers["request-id"] = error.request_id
         status, body, content_type = native.native_error_body(error, redact)
         await downstream.answer(status, body, headers, content_type=content_type)
+
+
+def _is_looked_at(path: str, downstream: Downstream) -> bool:
+    """Somebody looks at the dashboard, which is no news for the log that it shows."""
+    return _is_dashboard(path) or (path == BANNER and "text/html" in (downstream.header(b"accept") or ""))
+
+
+def _is_dashboard(path: str) -> bool:
+    return (path.startswith((DASHBOARD, API)) and path != HELLO) or path == WELCOME
 
 
 def _endpoint(path: str) -> str:

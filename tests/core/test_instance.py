@@ -16,7 +16,7 @@ from core.paths import Paths
 HOLD = """
 import sys
 from pathlib import Path
-from core.instance import announced
+from core.instance import announced, new_token
 from core.paths import Paths
 home = Path(sys.argv[1])
 with announced(Paths(home, home, home, home / "run"), "127.0.0.1", int(sys.argv[2]), "token"):
