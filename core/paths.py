@@ -82,7 +82,9 @@ class Paths:
         data = [self.models_file, self.api_key_file, self.launcher]
         names = [re.escape(str(path)) for path in [self.config_file, *logs, self.agent_log_file, *data]]
         names.append(re.escape(str(self.run_dir / "server-")) + r"\d{1,5}\.json")
-        names += [re.escape(str(path.parent / f".{path.name}.")) + r"[a-z0-9_]+\.tmp" for path in [self.config_file, *data]]
+        names += [
+            re.escape(str(path.parent / f".{path.name}.")) + r"[a-z0-9_]+\.tmp" for path in [self.config_file, *data]
+        ]
         ours = re.compile("|".join(names))
         for directory in self.directories():
             with contextlib.suppress(OSError):

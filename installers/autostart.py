@@ -11,7 +11,7 @@ from core.paths import Paths
 
 from . import files
 from .mechanism import AutostartError, AutostartState, ForeignAutostart, Mechanism
-from .program import needs_launcher, passing_place, this_program
+from .program import in_a_cache, needs_launcher, this_program
 
 
 class Autostart:
@@ -29,7 +29,7 @@ class Autostart:
     @classmethod
     def of_this_system(cls, paths: Paths, environ: Mapping[str, str], *, headless: bool = False) -> Autostart:
         """`headless`: a server without a tray is what gets started."""
-        mechanisms = _mechanisms(paths, environ, headless=headless)
+        mechanisms = _mechanisms(paths, environ)
         return cls(mechanisms, this_program(environ), paths.launcher, headless=headless)
 
     def state(self) -> AutostartState:
@@ -92,20 +92,26 @@ class Autostart:
     def _installed_program(self) -> Path:
         if self._program is None:
             raise AutostartError(
-                "No installed program is found that could be started: install CLIProxyAPI (`pip install .` in its folder) "
-                "and run `cliproxyapi autostart enable`."
+                "No installed program is found that could be started: install CLIProxyAPI (`pip install .` in its "
+                "folder) and run `cliproxyapi autostart enable`."
             )
-        if problem := passing_place(self._program):
-            raise AutostartError(problem)
+        if in_a_cache(self._program):
+            raise AutostartError(
+                f"{self._program} lies in a cache, which may be emptied: install CLIProxyAPI, for instance with `pipx "
+                "install` or `uv tool install`, and try again."
+            )
         return self._program
 
     def _in_order(self) -> list[Mechanism]:
         """All mechanisms, the chosen one first: the first that this session uses, else the last resort."""
         fitting = [mechanism for mechanism in self._mechanisms if mechanism.headless == self._headless]
         if not fitting:
-            raise AutostartError("Windows starts a program when somebody logs in, and no earlier: leave --headless out.")
+            raise AutostartError(
+                "Windows starts a program when somebody logs in, and no earlier: leave --headless out."
+            )
         chosen = next((mechanism for mechanism in fitting if mechanism.usable()), fitting[-1])
-        return [chosen, *(mechanism for mechanism in self._mechanisms if mechanism is not chosen)]
+        # Both kinds of launch agent are one file.
+        return [chosen, *(mechanism for mechanism in self._mechanisms if mechanism.place != chosen.place)]
 
     def _remove(self, mechanisms: Sequence[Mechanism]) -> None:
         for mechanism in mechanisms:
@@ -117,7 +123,7 @@ class Autostart:
             files.remove(self._launcher)
 
 
-def _mechanisms(paths: Paths, environ: Mapping[str, str], *, headless: bool) -> Sequence[Mechanism]:
+def _mechanisms(paths: Paths, environ: Mapping[str, str]) -> Sequence[Mechanism]:
     # Only what this system needs is imported.
     home = Path(environ.get("HOME") or Path.home())
     if sys.platform == "win32":
@@ -127,8 +133,8 @@ def _mechanisms(paths: Paths, environ: Mapping[str, str], *, headless: bool) -> 
     if sys.platform == "darwin":
         from .launch_agent import LaunchAgent
 
-        # Both kinds have one file, so that there is always one of them.
-        return [LaunchAgent(environ, home, paths.agent_log_file, os.getuid(), headless=headless)]
+        log_file, user_id = paths.agent_log_file, os.getuid()
+        return [LaunchAgent(environ, home, log_file, user_id, headless=headless) for headless in (False, True)]
     from .systemd_unit import SystemdUnit
     from .xdg_autostart import XdgAutostart
 

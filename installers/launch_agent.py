@@ -18,7 +18,6 @@ from core.paths import make_private_directory
 
 from . import command, files
 from .mechanism import HEADLESS_COMMAND, MARK, AutostartError, AutostartState, damaged, judged
-from .program import passing_place
 
 LABEL = "ai.openclaw.proxy"
 LOGIN_ITEMS = "x-apple.systempreferences:com.apple.LoginItems-Settings.extension"
@@ -66,6 +65,21 @@ def bundle_id(program: Path) -> str | None:
     return None
 
 
+def passing_place(program: Path) -> str | None:
+    """Why `program` will not be there at the next login, and what to do; None where it will."""
+    if "/AppTranslocation/" in str(program):
+        return (
+            "macOS runs CLIProxyAPI from a temporary place until you move it: drag it into Applications in the Finder "
+            "(not with mv), open it from there, and try again."
+        )
+    if str(program).startswith("/Volumes/"):
+        return (
+            "CLIProxyAPI runs from a disk image or another disk: drag it into Applications in the Finder, open it from "
+            "there, and try again."
+        )
+    return None
+
+
 def started_by_launchd(environ: Mapping[str, str]) -> bool:
     """Whether this process is the agent, or a child of it."""
     return environ.get("XPC_SERVICE_NAME") == LABEL
@@ -110,7 +124,9 @@ class LaunchAgent:
             return damaged(self, text)
         words = [str(word) for word in cast("list[object]", arguments)]
         headless = HEADLESS_COMMAND in words
-        return judged(self, words, program, switched_off=self._why_not(headless), note=self._not_loaded(words, headless))
+        return judged(
+            self, words, program, switched_off=self._why_not(headless), note=self._not_loaded(words, headless)
+        )
 
     def _agent(self) -> dict[str, Any]:
         try:
@@ -133,8 +149,8 @@ class LaunchAgent:
         if self._launchctl("print", f"{self._domain(headless)}/{LABEL}").code != _UNKNOWN:
             return None
         return (
-            "launchd has not loaded it yet; if that is still so after the next login, macOS may have this switched off: "
-            f"look under Login Items in System Settings ({LOGIN_ITEMS})."
+            "launchd has not loaded it yet; if that is still so after the next login, macOS may have this switched "
+            f"off: look under Login Items in System Settings ({LOGIN_ITEMS})."
         )
 
     def render(self, program: Path) -> str:
@@ -142,7 +158,7 @@ class LaunchAgent:
 
     def write(self, program: Path) -> None:
         """Nothing is loaded: we run, and launchd would start a second copy. The next login does it."""
-        if problem := passing_place(program, macos=True):
+        if problem := passing_place(program):
             raise AutostartError(problem)
         self._enable()
         try:

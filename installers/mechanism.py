@@ -61,7 +61,9 @@ class AutostartState:
             case "on":
                 kind = " as a server without a tray" if self.headless else ""
                 note = f" {self.note}" if self.note else ""
-                return f"CLIProxyAPI starts at login{kind}: the {self.mechanism} {self.place} starts {self.program}.{note}"
+                return (
+                    f"CLIProxyAPI starts at login{kind}: the {self.mechanism} {self.place} starts {self.program}.{note}"
+                )
             case "moved":
                 starts = f"starts {self.program}, " if self.program else ""
                 return f"Start at login needs a repair: the {self.mechanism} {self.place} {starts}{self.note}."

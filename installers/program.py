@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 
 from core.paths import LAUNCHER
 
@@ -65,25 +65,9 @@ def same_program(one: Path, other: Path) -> bool:
         return False
 
 
-def passing_place(program: PurePath, *, macos: bool = sys.platform == "darwin") -> str | None:
-    """Why `program` will not be there at the next login, and what to do; None where it will."""
-    path = program.as_posix()
-    if macos and "/AppTranslocation/" in path:
-        return (
-            "macOS runs CLIProxyAPI from a temporary place until you move it: drag it into Applications in the Finder "
-            "(not with mv), open it from there, and try again."
-        )
-    if macos and path.startswith("/Volumes/"):
-        return (
-            "CLIProxyAPI runs from a disk image or another disk: drag it into Applications in the Finder, open it from "
-            "there, and try again."
-        )
-    if {".cache", "Caches"} & set(PurePosixPath(path).parts):
-        return (
-            f"{program} lies in a cache, which may be emptied: install CLIProxyAPI, for instance with `pipx install` or "
-            "`uv tool install`, and try again."
-        )
-    return None
+def in_a_cache(program: PurePath) -> bool:
+    """Whether a tool that runs programs without installing them (`uvx`, `pipx run`) put it there for a while."""
+    return bool({".cache", "Caches"} & set(program.parts))
 
 
 def needs_launcher(program: PurePath) -> bool:

@@ -156,13 +156,10 @@ class SystemdUnit:
             yield directory / self._unit
 
     def _links(self) -> list[Path]:
-        """The links that make a target start the unit."""
-        return [
-            link
-            for directory in self._directories[:2]
-            for kind in ("wants", "requires")
-            for link in directory.glob(f"*.{kind}/{self._unit}")
-        ]
+        """The links that make a target start the unit, also those that lead nowhere."""
+        folders = [folder for directory in self._directories[:2] for folder in directory.glob("*.*")]
+        links = [folder / self._unit for folder in folders if folder.suffix in (".wants", ".requires")]
+        return [link for link in links if os.path.lexists(link)]
 
     def usable(self) -> bool:
         if not self._answers():

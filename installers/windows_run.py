@@ -86,7 +86,9 @@ class WindowsRun:
     def write(self, program: Path) -> None:
         value = render_command(program)
         if len(value) > _LONGEST_COMMAND:
-            raise AutostartError(f"Windows starts no program with a path as long as {program}: move it to a shorter one.")
+            raise AutostartError(
+                f"Windows starts no program with a path as long as {program}: move it to a shorter one."
+            )
         registry = self._registry
         try:
             with registry.CreateKeyEx(registry.HKEY_CURRENT_USER, RUN, 0, registry.KEY_SET_VALUE) as key:

@@ -32,6 +32,7 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
     try:
         server = ServerThread(app, settings.host, settings.port)
     except PortUnavailable as error:
+        log.error("cannot start: %s", error.strerror)
         announce(f"Cannot start: {error.strerror}.")
         return 1
     with announced(paths, settings.host, server.port):
