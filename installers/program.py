@@ -14,8 +14,9 @@ _NAME = "cliproxyapi"
 _WINDOWS_PROGRAM = "CLIProxyAPI.exe"
 
 # What a unit's `ExecStart` or a desktop entry's `Exec` cannot carry, however it is escaped (seen with systemd 252 and
-# GLib 2.74): such a program is reached through a link.
-_NOT_IN_A_COMMAND = frozenset("'\"%\\\n")
+# GLib 2.74): such a program is reached through a link. A dollar and a backtick are fine in a unit, but the units that
+# systemd makes of desktop entries have them wrong.
+_NOT_IN_A_COMMAND = frozenset("'\"%\\\n$`")
 
 
 def this_program(
@@ -82,6 +83,6 @@ def startable(program: Path, launcher: Path) -> Path:
     if needs_launcher(launcher):
         raise ValueError(
             f"No start at login can carry the path {program}, nor {launcher.parent}: move the program to a folder "
-            "without quotes, percent signs and backslashes in its path, or set CLIPROXYAPI_DATA_DIR to one."
+            "without quotes, dollars, percent signs and backslashes in its path, or set CLIPROXYAPI_DATA_DIR to one."
         )
     return launcher

@@ -148,7 +148,7 @@ def test_what_systemctl_refuses_is_one_sentence(switch: Switch, systemd: StandIn
     assert switch(program).state().condition == "off"
 
 
-@pytest.mark.parametrize("name", ["it's", 'say "hi"', "50%", "a\\b", "a\nb"])
+@pytest.mark.parametrize("name", ["it's", 'say "hi"', "50%", "a\\b", "a\nb", "$HOME"])
 @pytest.mark.parametrize("session", [True, False])
 def test_a_path_that_no_command_can_carry_goes_through_a_link(
     switch: Switch, systemd: StandIn, tmp_path: Path, name: str, session: bool

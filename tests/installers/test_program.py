@@ -110,7 +110,7 @@ def test_what_runs_from_a_cache_will_not_last(path: str, cached: bool) -> None:
     assert in_a_cache(PurePosixPath(path)) is cached
 
 
-@pytest.mark.parametrize("character", ["'", '"', "%", "\\", "\n"])
+@pytest.mark.parametrize("character", ["'", '"', "%", "\\", "\n", "$", "`"])
 def test_what_no_command_can_carry_goes_through_the_launcher(character: str) -> None:
     odd = Path(f"/opt/a{character}b/cliproxyapi")
     assert needs_launcher(odd)
@@ -119,7 +119,7 @@ def test_what_no_command_can_carry_goes_through_the_launcher(character: str) -> 
         startable(odd, Path(f"/home/{character}/launcher"))
 
 
-@pytest.mark.parametrize("character", [" ", "$", "&", "ü", ";", "`", "(", "#"])
+@pytest.mark.parametrize("character", [" ", "&", "ü", ";", "(", "#"])
 def test_what_a_command_can_carry_needs_none(character: str) -> None:
     plain = Path(f"/opt/a{character}b/cliproxyapi")
     assert startable(plain, Path("/data/launcher")) == plain
