@@ -49,19 +49,17 @@ def uninstall(context: Context, purge: bool) -> int:
 
 def _quit_all(context: Context) -> list[str]:
     """Ask every server of this person to quit; why one still runs."""
-    instances = running_instances(context.paths)
-    refused = {instance.pid: _ask_to_quit(instance) for instance in instances}
+    refused = {instance: _ask_to_quit(instance) for instance in running_instances(context.paths)}
+    ending = [instance for instance, refusal in refused.items() if refusal is None]
     until = time.monotonic() + _QUIT_SECONDS
-    while any(refusal is None for refusal in refused.values()) and time.monotonic() < until:
-        running = {instance.pid for instance in running_instances(context.paths)}
-        if not any(pid in running for pid, refusal in refused.items() if refusal is None):
+    while (running := running_instances(context.paths)) and time.monotonic() < until:
+        if not any(instance in running for instance in ending):
             break
         time.sleep(_LOOK_SECONDS)
-    running = {instance.pid for instance in running_instances(context.paths)}
     reasons: list[str] = []
-    for instance in instances:
-        if instance.pid in running:
-            why = refused[instance.pid] or "it was asked to quit and goes on"
+    for instance, refusal in refused.items():
+        if instance in running:
+            why = refusal or "it was asked to quit and goes on"
             reasons.append(f"{why} (process {instance.pid}, port {instance.port}); end it, and run this again")
         else:
             click.echo(f"The server on port {instance.port} has quit.")

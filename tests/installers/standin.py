@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # launchd as far as one agent goes. What it knows are files beside the program: loaded.gui and loaded.user ("pid" where
-# a process of it runs), draining (how often `print` still finds the agent after a bootout), disabled, no_gui, deny.
+# a process of it runs), draining (how often `print` still finds the agent after a bootout), disabled, no_gui, deny; and bootout, the code
+# that it answers no matter what.
 _LAUNCHCTL = r"""#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 echo "$*" >> calls
@@ -38,6 +39,7 @@ print)
     [ "$(cat "$loaded")" != pid ] || echo "    pid = 4711"
     echo "}" ;;
 bootout)
+    [ ! -e bootout ] || { echo "Boot-out failed" >&2; exit "$(cat bootout)"; }
     [ ! -e draining ] || { echo "Boot-out failed: 36: Operation now in progress" >&2; exit 36; }
     [ -e "$loaded" ] || { echo "Boot-out failed: 3: No such process" >&2; exit 3; }
     echo "${DRAINING:-2}" > draining ;;

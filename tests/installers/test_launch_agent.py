@@ -171,6 +171,24 @@ def test_an_agent_that_is_ending_already_is_waited_for(launchd: StandIn, program
     assert not launchd.has("loaded.gui")
 
 
+@pytest.mark.parametrize("code", [3, 113])
+def test_an_agent_that_went_by_itself_meanwhile_is_no_error(launchd: StandIn, program: Path, code: int) -> None:
+    switch(launchd, program).enable()
+    launchd.set("loaded.gui")
+    launchd.set("bootout", str(code))
+    switch(launchd, program).disable()
+    assert f"bootout {GUI}" in launchd.calls()
+
+
+def test_an_agent_that_launchd_keeps_is_told(launchd: StandIn, program: Path) -> None:
+    switch(launchd, program).enable()
+    launchd.set("loaded.gui")
+    launchd.set("bootout", "150")
+    with pytest.raises(AutostartError, match="`launchctl bootout` failed with code 150: Boot-out failed"):
+        switch(launchd, program).disable()
+    assert not agent_file(launchd).exists()
+
+
 def test_disabling_what_was_never_on_is_no_error(launchd: StandIn, program: Path) -> None:
     switch(launchd, program).disable()
     assert switch(launchd, program).state().condition == "off"
