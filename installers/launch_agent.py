@@ -1,7 +1,6 @@
 """Start at login on a Mac: a launch agent, and `launchctl` with its exit codes.
 
-The word for what OpenClaw runs in the background never appears in the agent: OpenClaw takes an `ai.openclaw.` agent
-that names it for its own.
+Its label is one of OpenClaw's kind, so that what OpenClaw looks for in its own agents must not appear in ours.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from core.paths import make_private_directory
 
 from . import command, files
 from .mechanism import HEADLESS_COMMAND, MARK, AutostartError, AutostartState, damaged, judged
+from .program import OPENCLAWS_WORD
 
 LABEL = "ai.openclaw.proxy"
 LOGIN_ITEMS = "x-apple.systempreferences:com.apple.LoginItems-Settings.extension"
@@ -160,12 +160,18 @@ class LaunchAgent:
         """Nothing is loaded: we run, and launchd would start a second copy. The next login does it."""
         if problem := passing_place(program):
             raise AutostartError(problem)
+        text = self.render(program)
+        if OPENCLAWS_WORD in text.lower():
+            raise AutostartError(
+                f"OpenClaw would take an agent with the word {OPENCLAWS_WORD} for its own: move {program} to a folder "
+                "without it, and try again."
+            )
         self._enable()
         try:
             make_private_directory(self._log_file.parent)  # launchd makes the file, not the folder
         except OSError as error:
             raise AutostartError(f"{self._log_file.parent} cannot be made: {error.strerror}.") from error
-        files.write_text(self._file, self.render(program))
+        files.write_text(self._file, text)
         self._unload_idle()
 
     def _enable(self) -> None:

@@ -18,6 +18,9 @@ _WINDOWS_PROGRAM = "CLIProxyAPI.exe"
 # systemd makes of desktop entries have them wrong.
 _NOT_IN_A_COMMAND = frozenset("'\"%\\\n$`")
 
+# OpenClaw takes what is started at login and has this word in it for its own.
+OPENCLAWS_WORD = "gateway"
+
 
 def this_program(
     environ: Mapping[str, str],
@@ -72,7 +75,7 @@ def in_a_cache(program: PurePath) -> bool:
 
 
 def needs_launcher(program: PurePath) -> bool:
-    return bool(_NOT_IN_A_COMMAND & set(str(program)))
+    return bool(_NOT_IN_A_COMMAND & set(str(program))) or OPENCLAWS_WORD in str(program).lower()
 
 
 def startable(program: Path, launcher: Path) -> Path:
@@ -83,6 +86,7 @@ def startable(program: Path, launcher: Path) -> Path:
     if needs_launcher(launcher):
         raise ValueError(
             f"No start at login can carry the path {program}, nor {launcher.parent}: move the program to a folder "
-            "without quotes, dollars, percent signs and backslashes in its path, or set CLIPROXYAPI_DATA_DIR to one."
+            f"without quotes, dollars, percent signs, backslashes and the word {OPENCLAWS_WORD} in its path, or set "
+            "CLIPROXYAPI_DATA_DIR to one."
         )
     return launcher

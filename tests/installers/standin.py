@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # launchd as far as one agent goes. What it knows are files beside the program: loaded.gui and loaded.user ("pid" where
-# a process of it runs), draining (how often `print` still finds the agent after a bootout), disabled, no_gui, deny; and bootout, the code
-# that it answers no matter what.
+# a process of it runs), draining (how often `print` still finds the agent after a bootout), disabled, no_gui, deny, and
+# bootout, the code that it answers no matter what.
 _LAUNCHCTL = r"""#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 echo "$*" >> calls

@@ -92,6 +92,13 @@ def test_openclaw_never_takes_the_agent_for_its_own(headless: bool) -> None:
     assert "gateway" not in text.lower()
 
 
+def test_a_path_that_openclaw_would_stumble_over_is_refused(launchd: StandIn, tmp_path: Path) -> None:
+    with pytest.raises(AutostartError, match="OpenClaw would take"):
+        switch(launchd, installed(tmp_path / "Gateway")).enable()
+    assert launchd.calls() == []
+    assert not agent_file(launchd).exists()
+
+
 @pytest.mark.parametrize("name", ["R&D <x>", "it's", 'say "hi"', "50%", "a\\b", "ünïcode ✓"])
 def test_any_path_survives_the_way_through_the_file(launchd: StandIn, tmp_path: Path, name: str) -> None:
     program = installed(tmp_path / name)
