@@ -42,7 +42,7 @@ def announced(paths: Paths, host: str, port: int, token: str) -> Generator[Insta
     """Let `running_instances` find this server while the block is open, with the `token` that it knows. None where no
     file can be written."""
     instance = Instance(os.getpid(), host, port, token)
-    path = paths.run_dir / f"server-{port}.json"
+    path = paths.server_file(port)
     try:
         make_private_directory(paths.run_dir)
         file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")  # noqa: SIM115  # open as long as we serve

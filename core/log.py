@@ -14,11 +14,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import cast
 
-from .paths import Paths, make_private_directory
+from .paths import OLD_LOGS, Paths, make_private_directory
 
 # One line more than this, which is short.
 _MAX_BYTES = 1000 * 1024
-_OLD_FILES = 3
 _LOGGERS = ("cliproxyapi", "uvicorn.error", "asyncio")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -135,7 +134,7 @@ def logging_to(paths: Paths, level: str, *, console: bool = False) -> Generator[
 
 def _file_handler(path: Path) -> logging.Handler:
     make_private_directory(path.parent)
-    return _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=_OLD_FILES)
+    return _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=OLD_LOGS)
 
 
 def follow(take: Callable[[str], None]) -> Callable[[], None]:

@@ -45,6 +45,7 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
         try:
             server = ServerThread(app, settings.host, settings.port or port)
         except PortUnavailable as error:
+            log.error("cannot start: %s", error.strerror)
             announce(f"Cannot start: {error.strerror}.")
             return 1
         port = server.port  # a restart keeps one that was any free one

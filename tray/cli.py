@@ -21,6 +21,10 @@ from core.instance import running_instances
 from core.log import last_lines, logging_to, redact
 from core.paths import Paths
 from core.settings import LOG_LEVELS, ROUTES, Settings, SettingsError, SettingsStore
+from installers.mechanism import MARK
+
+from .autostart_cli import autostart
+from .uninstall_cli import uninstall
 
 log = logging.getLogger("cliproxyapi")
 
@@ -38,6 +42,8 @@ class Context:
 
     paths: Paths
     debug: bool
+    # The system started us: nobody is there to be asked, or to see a window.
+    autostarted: bool = False
 
     def settings(self, **flags: Any) -> SettingsStore:
         """Raises SettingsError."""
@@ -53,13 +59,15 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except click.UsageError as error:
         _complain(f"{error.format_message()} `cliproxyapi --help` shows what there is.")
-        return USAGE
+        return _as_launchd_wants(USAGE, arguments)
     except click.ClickException as error:
         _complain(error.format_message())
         return FAILED
     except SettingsError as error:
         _complain(str(error))
-        return BAD_SETTINGS
+        if MARK in arguments:
+            _log_error(str(error))
+        return _as_launchd_wants(BAD_SETTINGS, arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -71,7 +79,23 @@ def run(arguments: Sequence[str]) -> int:
         what = str(error) or type(error).__name__
         _complain(f"Something went wrong: {what}. Run it again as `cliproxyapi --debug …` to see more.")
         return FAILED
-    return result if isinstance(result, int) else 0
+    return _as_launchd_wants(result, arguments) if isinstance(result, int) else 0
+
+
+def _as_launchd_wants(code: int, arguments: Sequence[str]) -> int:
+    """The exit code of an end that was meant. launchd starts again, for ever, what ends with another code than 0: for
+    it, a busy port and bad settings are no reason, and only a crash is. systemd knows which codes are final."""
+    if code == 0 or MARK not in arguments:
+        return code
+    from installers.launch_agent import started_by_launchd
+
+    return 0 if started_by_launchd(os.environ) else code
+
+
+def _log_error(message: str) -> None:
+    """For those who were not there: what the system started has no terminal."""
+    with logging_to(Paths.find(os.environ), "info"):
+        log.error("%s", message)
 
 
 def _complain(message: str) -> None:
@@ -92,13 +116,18 @@ def _forget_standard_output() -> None:
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cliproxyapi", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@click.option(MARK, is_flag=True, hidden=True, help="Started by the system: open nothing, ask nothing.")
 @click.pass_context
-def cli(context: click.Context, debug: bool) -> int | None:
+def cli(context: click.Context, debug: bool, autostarted: bool) -> int | None:
     """A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in."""
-    context.obj = Context(Paths.find(os.environ), debug)
+    context.obj = Context(Paths.find(os.environ), debug, autostarted)
     if context.invoked_subcommand is None:
         return _serve(context.obj, {}, ask=True)
     return None
+
+
+cli.add_command(autostart)
+cli.add_command(uninstall)
 
 
 @cli.command()
@@ -113,7 +142,7 @@ def serve(context: Context, port: int | None, host: str | None, route: str | Non
     if demo and route not in (None, "demo"):
         raise click.UsageError("--demo is a route of its own; leave --route out.")
     flags = {"port": port, "host": host, "route": "demo" if demo else route}
-    return _serve(Context(context.paths, context.debug or debug), flags)
+    return _serve(replace(context, debug=context.debug or debug), flags)
 
 
 def _serve(context: Context, flags: dict[str, Any], *, ask: bool = False) -> int:

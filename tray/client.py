@@ -34,9 +34,8 @@ class LocalProxy:
     """The proxy that runs where `settings` say. Failures are click's exceptions: one sentence each."""
 
     def __init__(self, settings: Settings) -> None:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-        self._address = (host, settings.port)
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+        self._address = (_reachable(settings.host), settings.port)
+        self.url = address_of(settings.host, settings.port)
         headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         # An answer may take as long as Claude thinks.
         timeout = httpx.Timeout(600, connect=5)
@@ -102,6 +101,16 @@ class LocalProxy:
                 return True
         except OSError:
             return False
+
+
+def address_of(host: str, port: int) -> str:
+    """Where a server that listens on `host` is reached from this machine."""
+    host = _reachable(host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def status_lines(state: Mapping[str, Any]) -> list[str]:
