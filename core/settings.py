@@ -17,8 +17,9 @@ from .paths import Paths
 
 log = logging.getLogger("cliproxyapi.settings")
 
-Route = Literal["auto", "direct", "api-key", "demo"]
-ROUTES: tuple[Route, ...] = ("auto", "direct", "api-key", "demo")
+Route = Literal["auto", "direct", "claude-code", "api-key", "demo"]
+ROUTES: tuple[Route, ...] = ("auto", "direct", "claude-code", "api-key", "demo")
+ANTHROPIC_URL = "https://api.anthropic.com"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT = "default"
@@ -41,7 +42,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 3456
     route: Route = "auto"
-    upstream_url: str = "https://api.anthropic.com"
+    upstream_url: str = ANTHROPIC_URL
     log_level: str = "info"
     # What clients must send; None lets everybody on this machine in.
     api_key: str | None = field(default=None, repr=False)
@@ -61,6 +62,8 @@ class Settings:
     trusted_upstreams: tuple[str, ...] = ()
     # The `claude` executable, where it is not found by itself.
     claude_path: str | None = None
+    # How many of it may answer at the same time; each takes some 200 MB.
+    claude_code_processes: int = 4
     # By name: the path of the file, a variable, or a flag. What is not in here is the default.
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -228,7 +231,7 @@ def _from_environment(environ: Mapping[str, str], warnings: list[str]) -> list[t
 
 def _from_text(variable: str, name: str, text: str) -> Any:
     """A variable's text as the kind of value that the file would hold."""
-    if name in ("port", "max_output_tokens"):
+    if name in ("port", "max_output_tokens", "claude_code_processes"):
         try:
             return int(text)
         except ValueError:
@@ -352,6 +355,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "claude_login": _one_of("auto", "ignore"),
     "trusted_upstreams": _texts,
     "claude_path": _text,
+    "claude_code_processes": _number(1, 64),
 }
 
 assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}

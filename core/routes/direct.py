@@ -58,7 +58,7 @@ class DirectRoute:
         return self._state_of(login)
 
     def upstream(self, settings: Settings) -> Upstream:
-        _check_trusted(settings)
+        check_trusted(settings)
         if settings.claude_login == "ignore":
             raise NotSignedIn("The Claude sign-in is not used: the setting claude_login is 'ignore'.")
         return self._upstreams.at(settings.upstream_url)
@@ -87,7 +87,8 @@ class LoginCredential:
         self._direct.refused(error)
 
 
-def _check_trusted(settings: Settings) -> None:
+def check_trusted(settings: Settings) -> None:
+    """Raises UpstreamNotTrusted where a sign-in that others stored would go to somebody else."""
     host = urlsplit(settings.upstream_url).hostname or ""
     if is_loopback(host) or host in settings.trusted_upstreams:
         return
