@@ -74,9 +74,9 @@ class Exchange:
         """Read on behind the answer until the plan's limits are known, for a moment only."""
         try:
             async with asyncio.timeout(_LIMITS_SECONDS):
-                while self._reader.finished and not self._reader.limits:
+                while self._reader.finished and not (self._reader.limits or self._reader.ended):
                     messages = await self._child.receive()
-                    if messages is None or any(message.get("type") == "result" for message in messages):
+                    if messages is None:
                         return
                     for message in messages:
                         self._reader.feed(message)
@@ -102,7 +102,7 @@ class Exchange:
         for message in messages:
             if message.get("type") == "control_request":
                 self._answer(message)
-            elif not self._reader.over:
+            else:
                 events += self._reader.feed(message)
         if self._structured is not None:
             events = self._structured.feed(events)

@@ -83,6 +83,8 @@ class AnswerReader:
         self.failure: Failure | None = None
         self.finished = False
         self.broken = False
+        # Nothing more comes of its own.
+        self.ended = False
         # What is known of the plan's limits, as the headers in which the API tells it.
         self.limits: Mapping[str, str] = {}
         self._start: Event | None = None
@@ -95,18 +97,22 @@ class AnswerReader:
         return self.finished or self.broken or self.failure is not None
 
     def feed(self, line: JsonObject) -> list[Event]:
-        """The events that `line` brings."""
+        """The events that `line` brings. Behind the answer come only the limits."""
         match line.get("type"):
+            case "result":
+                self.ended = True
+                if not self.over:
+                    self._result(line)
+            case "rate_limit_event":
+                self.limits = limit_headers(object_or_empty(line.get("rate_limit_info")))
+            case _ if self.over:
+                pass
             case "stream_event" if line.get("parent_tool_use_id") is None:
                 return self._event(object_or_empty(line.get("event")))
             case "system" if line.get("subtype") == "api_retry":
                 self._begin_again()
             case "assistant" if line.get("is_api_error_message"):
                 self._said = line
-            case "rate_limit_event":
-                self.limits = limit_headers(object_or_empty(line.get("rate_limit_info")))
-            case "result":
-                self._result(line)
             case _:
                 pass
         return []
