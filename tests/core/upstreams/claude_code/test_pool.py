@@ -87,7 +87,7 @@ def test_who_hangs_up_takes_the_process_and_its_children_along(stand_in: StandIn
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         assert busy not in stand_in.alive
-        assert len(stand_in.alive) == 2
+        await until(lambda: len(stand_in.alive) == 2)
         await upstream.close()
         assert stand_in.alive == []
 
