@@ -173,7 +173,7 @@ class _Player:
         self.begin()
         self.text(*self.how.get("parts", ["You said: ", said]))
         self.event(type="content_block_stop", index=0)
-        self.end("end_turn")
+        self.end(self.how.get("stop_reason", "end_turn"))
 
     def tool(self) -> None:
         self.begin()

@@ -89,12 +89,19 @@ class AnswerReader:
         self.limits: Mapping[str, str] = {}
         self._start: Event | None = None
         self._has_content = False
-        self._has_stop_reason = False
+        self._has_text = False
+        self._stop_reason: object = None
         self._said: JsonObject = {}
 
     @property
     def over(self) -> bool:
         return self.finished or self.broken or self.failure is not None
+
+    @property
+    def would_go_on(self) -> bool:
+        """Whether Claude Code takes the answer for unfinished, and would ask for the rest by itself."""
+        ordinary = self._stop_reason == "tool_use" or (self._stop_reason == "end_turn" and self._has_text)
+        return self._stop_reason is not None and not ordinary
 
     def feed(self, line: JsonObject) -> list[Event]:
         """The events that `line` brings. Behind the answer come only the limits."""
@@ -125,14 +132,16 @@ class AnswerReader:
                 return []
             case "ping" | "error" | None:
                 return []
-            case "message_stop" if not self._has_stop_reason:
+            case "message_stop" if self._stop_reason is None:
                 # Claude Code closes the blocks of a broken answer itself, and then begins anew.
                 self._begin_again()
                 return []
             case "message_stop":
                 self.finished = True
             case "message_delta":
-                self._has_stop_reason = object_or_empty(event.get("delta")).get("stop_reason") is not None
+                self._stop_reason = object_or_empty(event.get("delta")).get("stop_reason")
+            case "content_block_delta" if object_or_empty(event.get("delta")).get("type") == "text_delta":
+                self._has_text = True
             case _:
                 pass
         self._has_content = True

@@ -149,6 +149,13 @@ def test_stop_sequences_are_applied_here(stand_in: StandIn, tmp_path: Path) -> N
     assert (answer.json["stop_reason"], answer.json["stop_sequence"]) == ("stop_sequence", "END")
 
 
+def test_an_answer_that_claude_code_would_go_on_with_is_ended_at_once(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.behave(stop_reason="max_tokens")
+    answer = ask_once(stand_in, tmp_path, stream=True)
+    assert [event["type"] for event in answer.events][-2:] == ["message_delta", "message_stop"]
+    assert answer.events[-2]["delta"]["stop_reason"] == "max_tokens"
+
+
 def test_garbage_between_the_lines_is_skipped(stand_in: StandIn, tmp_path: Path) -> None:
     stand_in.behave(garbage=True)
     assert ask_once(stand_in, tmp_path).json["content"][0]["text"] == "You said: hello"
