@@ -173,7 +173,7 @@ class _Player:
         self.begin()
         self.text(*self.how.get("parts", ["You said: ", said]))
         self.event(type="content_block_stop", index=0)
-        self.end(self.how.get("stop_reason", "end_turn"))
+        self.end("end_turn")
 
     def tool(self) -> None:
         self.begin()
@@ -183,7 +183,12 @@ class _Player:
         delta = {"type": "input_json_delta", "partial_json": '{"at": "it"}'}
         self.event(type="content_block_delta", index=0, delta=delta)
         self.event(type="content_block_stop", index=0)
-        self.end("tool_use")
+        if self.how.get("over_budget"):
+            self.event(type="message_delta", delta={"stop_reason": None})
+            self.event(type="message_stop")
+            self.say(type="result", subtype="error_max_budget_usd", is_error=True, usage={"output_tokens": 9})
+        else:
+            self.end("tool_use")
 
     def die(self) -> None:
         sys.exit(3)

@@ -223,7 +223,7 @@ def test_an_answer_that_ends_early_is_not_gone_on_with(
     answer = client.chat.completions.create(model=MODELS[1], messages=say("hello"))
     assert (answer.choices[0].message.content or "") == ("Half" if content else "")
     until(lambda: len(claude_code.children_of(os.getpid())) <= 1)
-    assert len(claude.requests) == 1
+    assert len(claude.requests) == 1, "it asked for the rest by itself"
 
 
 def test_native_messages_and_what_cannot_be_carried(proxy: RunningProxy, claude: SimulatedClaude) -> None:

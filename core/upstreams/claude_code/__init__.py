@@ -226,18 +226,15 @@ def _encoded(events: list[Event]) -> bytes:
 async def _whole(first: list[Event], exchange: Exchange) -> AsyncIterator[bytes]:
     """The message that the events spell, as the API gives it without streaming."""
     accumulator = Accumulator()
-    stop_sequence: Any = None
-    accumulator.feed(first)
-    async for events in exchange.rest():
-        accumulator.feed(events)
-        for event in events:
-            stop_sequence = object_or_empty(event.get("delta")).get("stop_sequence", stop_sequence)
+    events = [*first, *[event async for batch in exchange.rest() for event in batch]]
+    accumulator.feed(events)
+    endings = [object_or_empty(event.get("delta")) for event in events if event["type"] == "message_delta"]
     message: JsonObject = {
         "type": "message",
         "role": "assistant",
         **accumulator.message,
         "content": [_with_input(block) for block in accumulator.message["content"]],
-        "stop_sequence": stop_sequence,
+        "stop_sequence": endings[-1].get("stop_sequence") if endings else None,
     }
     yield json_codec.encode(message)
 

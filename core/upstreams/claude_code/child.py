@@ -95,10 +95,6 @@ class Child:
         ended = "closed its output" if code is None else f"ended with exit code {code}"
         return f"{ended}: {said}" if said else ended
 
-    def stop_at_once(self) -> None:
-        """Without waiting, and without asking it; it is still to be ended."""
-        self._group.signal(hard=True)
-
     async def end(self) -> None:
         """Stop it and all that it started, and wait until it is gone."""
         if self._ending is None:

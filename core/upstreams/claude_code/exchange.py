@@ -104,11 +104,6 @@ class Exchange:
                 self._answer(message)
             else:
                 events += self._reader.feed(message)
-        if self._reader.would_go_on:
-            # It would be a second request, which nobody asked for and somebody pays for.
-            self._child.stop_at_once()
-            if not self._reader.finished:
-                events += self._reader.feed({"type": "stream_event", "event": {"type": "message_stop"}})
         if self._structured is not None:
             events = self._structured.feed(events)
         events = self._stops.feed(events)

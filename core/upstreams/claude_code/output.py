@@ -40,6 +40,7 @@ _TYPES: Mapping[int, str] = {
 _PREFIX = re.compile(r"^(Failed to authenticate\. )?API Error:( \d{3})? *")
 _TOO_LONG = re.compile(r"^Prompt is too long.*?~?([\d,]+) tokens \(limit ([\d,]+)\)", re.DOTALL)
 _NO_MODEL = re.compile(r"^There's an issue with the selected model \(([^)]*)\)")
+_BUDGET_USED = "error_max_budget_usd"
 _UNIFIED = "anthropic-ratelimit-unified-"
 _WINDOWS = (("five_hour", "5h"), ("seven_day", "7d"))
 
@@ -89,19 +90,13 @@ class AnswerReader:
         self.limits: Mapping[str, str] = {}
         self._start: Event | None = None
         self._has_content = False
-        self._has_text = False
-        self._stop_reason: object = None
+        self._has_stop_reason = False
+        self._calls_tools = False
         self._said: JsonObject = {}
 
     @property
     def over(self) -> bool:
         return self.finished or self.broken or self.failure is not None
-
-    @property
-    def would_go_on(self) -> bool:
-        """Whether Claude Code takes the answer for unfinished, and would ask for the rest by itself."""
-        ordinary = self._stop_reason == "tool_use" or (self._stop_reason == "end_turn" and self._has_text)
-        return self._stop_reason is not None and not ordinary
 
     def feed(self, line: JsonObject) -> list[Event]:
         """The events that `line` brings. Behind the answer come only the limits."""
@@ -109,7 +104,7 @@ class AnswerReader:
             case "result":
                 self.ended = True
                 if not self.over:
-                    self._result(line)
+                    return self._result(line)
             case "rate_limit_event":
                 self.limits = limit_headers(object_or_empty(line.get("rate_limit_info")))
             case _ if self.over:
@@ -132,16 +127,18 @@ class AnswerReader:
                 return []
             case "ping" | "error" | None:
                 return []
-            case "message_stop" if self._stop_reason is None:
-                # Claude Code closes the blocks of a broken answer itself, and then begins anew.
-                self._begin_again()
+            case "message_stop" if not self._has_stop_reason:
+                # Claude Code closes what it takes for broken by itself. What comes next tells whether it was.
+                return []
+            case "message_delta" if object_or_empty(event.get("delta")).get("stop_reason") is None:
                 return []
             case "message_stop":
                 self.finished = True
             case "message_delta":
-                self._stop_reason = object_or_empty(event.get("delta")).get("stop_reason")
-            case "content_block_delta" if object_or_empty(event.get("delta")).get("type") == "text_delta":
-                self._has_text = True
+                self._has_stop_reason = True
+            case "content_block_start":
+                block = object_or_empty(event.get("content_block"))
+                self._calls_tools = self._calls_tools or block.get("type") == "tool_use"
             case _:
                 pass
         self._has_content = True
@@ -152,15 +149,22 @@ class AnswerReader:
         self._start = None
         self.broken = self._has_content
 
-    def _result(self, line: JsonObject) -> None:
+    def _result(self, line: JsonObject) -> list[Event]:
+        if self._has_content and self._calls_tools and line.get("subtype") == _BUDGET_USED:
+            # What was written is counted when the answer is complete, and can end Claude Code before it said so.
+            self.finished = True
+            usage = object_or_empty(line.get("usage"))
+            delta = {"stop_reason": "tool_use", "stop_sequence": None}
+            return [{"type": "message_delta", "delta": delta, "usage": usage}, {"type": "message_stop"}]
         if self._has_content:
             self.broken = not self.finished
-            return
+            return []
         said = str(line.get("result") or "")
         if line.get("is_error"):
             self.failure = _failure({**line, **self._said}, said, self.limits)
         else:
             self.failure = Failure(502, f"Claude Code ended without asking Claude. {said}".strip())
+        return []
 
 
 def _failure(line: JsonObject, said: str, limits: Mapping[str, str]) -> Failure:

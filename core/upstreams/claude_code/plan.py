@@ -37,6 +37,9 @@ _ARGUMENTS = (
     *("--include-partial-messages", "--verbose", "--tools", "", "--system-prompt", "", "--max-turns", "1"),
     *("--no-session-persistence", "--setting-sources", "", "--strict-mcp-config", "--disable-slash-commands"),
     *("--permission-mode", "dontAsk", "--permission-prompts", "none"),
+    # After an answer that was cut off, refused or empty it would ask again, in a request that somebody pays for. The
+    # first answer uses this budget up.
+    *("--max-budget-usd", "0.0000001"),
     *("--mcp-config", encode_text({"mcpServers": {TOOL_SERVER: {"type": "sdk", "name": TOOL_SERVER}}})),
 )
 

@@ -123,12 +123,14 @@ def test_whether_a_version_takes_a_history_is_asked_once_and_remembered(stand_in
     assert checks[0]["environ"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
 
 
-def test_tools_are_offered_and_their_calls_come_back(stand_in: StandIn, tmp_path: Path) -> None:
-    stand_in.behave(then="tool")
+@pytest.mark.parametrize("over_budget", [False, True])
+def test_tools_are_offered_and_their_calls_come_back(stand_in: StandIn, tmp_path: Path, over_budget: bool) -> None:
+    stand_in.behave(then="tool", over_budget=over_budget)
     tool = {"name": "look", "description": "Looks.", "input_schema": {"type": "object"}}
     answer = ask_once(stand_in, tmp_path, tools=[tool])
     assert answer.json["content"] == [{"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": "it"}}]
     assert answer.json["stop_reason"] == "tool_use"
+    assert answer.json["usage"]["output_tokens"] == 9
     (listed,) = [x for x in stand_in.starts[0]["lines"] if x["type"] == "control_response"]
     offered = listed["response"]["response"]["mcp_response"]["result"]["tools"]
     assert offered == [{"name": "look", "description": "Looks.", "inputSchema": {"type": "object"}}]
@@ -147,13 +149,6 @@ def test_stop_sequences_are_applied_here(stand_in: StandIn, tmp_path: Path) -> N
     answer = ask_once(stand_in, tmp_path, stop_sequences=["END"])
     assert answer.json["content"] == [{"type": "text", "text": "one "}]
     assert (answer.json["stop_reason"], answer.json["stop_sequence"]) == ("stop_sequence", "END")
-
-
-def test_an_answer_that_claude_code_would_go_on_with_is_ended_at_once(stand_in: StandIn, tmp_path: Path) -> None:
-    stand_in.behave(stop_reason="max_tokens")
-    answer = ask_once(stand_in, tmp_path, stream=True)
-    assert [event["type"] for event in answer.events][-2:] == ["message_delta", "message_stop"]
-    assert answer.events[-2]["delta"]["stop_reason"] == "max_tokens"
 
 
 def test_garbage_between_the_lines_is_skipped(stand_in: StandIn, tmp_path: Path) -> None:
