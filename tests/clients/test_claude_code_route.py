@@ -112,7 +112,7 @@ def test_a_history_of_twenty_turns_arrives_as_it_is(client: openai.OpenAI, claud
     assert [blocks[-1]["text"] for _, blocks in arrived] == said
 
 
-def test_an_image_arrives_as_it_is(client: openai.OpenAI, claude: SimulatedClaude) -> None:
+def test_c4_an_image_arrives_as_it_is(client: openai.OpenAI, claude: SimulatedClaude) -> None:
     image = base64.b64encode(png()).decode()
     content: Any = [
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{image}"}},

@@ -47,7 +47,9 @@ def test_an_answer_comes_as_a_whole_message_or_as_the_events_of_the_api(stand_in
     assert streamed.body.startswith(b"event: message_start\ndata: {")
 
 
-def test_nothing_of_a_prompt_or_of_a_persons_own_settings_is_in_the_start(stand_in: StandIn, tmp_path: Path) -> None:
+def test_c1_c2_c5_c11_nothing_of_a_prompt_or_of_a_persons_own_settings_is_in_the_start(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
     schema = {"type": "object", "properties": {"private_name": {"type": "string"}}}
     config = {"format": {"type": "json_schema", "schema": schema}}
     ask_once(stand_in, tmp_path, system="private system", output_config=config)
@@ -68,12 +70,12 @@ def test_nothing_of_a_prompt_or_of_a_persons_own_settings_is_in_the_start(stand_
     ["--dangerously-skip-permissions", "é" * (1024 * 1024), "".join(map(chr, range(1, 32))) + "\x7f\u202e end"],
     ids=["an option", "two mebibytes", "control characters"],
 )
-def test_any_prompt_arrives_as_text(stand_in: StandIn, tmp_path: Path, prompt: str) -> None:
+def test_c1_any_prompt_arrives_as_text(stand_in: StandIn, tmp_path: Path, prompt: str) -> None:
     answer = ask_once(stand_in, tmp_path, messages=[{"role": "user", "content": prompt}])
     assert answer.json["content"][0]["text"] == f"You said: {prompt}"
 
 
-def test_the_history_is_told_turn_by_turn(stand_in: StandIn, tmp_path: Path) -> None:
+def test_c6_the_history_is_told_turn_by_turn(stand_in: StandIn, tmp_path: Path) -> None:
     call = {"type": "tool_use", "id": "toolu_9", "name": "look", "input": {"at": "it"}}
     result = {"type": "tool_result", "tool_use_id": "toolu_9", "content": "seen"}
     messages = [
@@ -124,7 +126,7 @@ def test_whether_a_version_takes_a_history_is_asked_once_and_remembered(stand_in
 
 
 @pytest.mark.parametrize("over_budget", [False, True])
-def test_tools_are_offered_and_their_calls_come_back(stand_in: StandIn, tmp_path: Path, over_budget: bool) -> None:
+def test_c3_tools_are_offered_and_their_calls_come_back(stand_in: StandIn, tmp_path: Path, over_budget: bool) -> None:
     stand_in.behave(then="tool", over_budget=over_budget)
     tool = {"name": "look", "description": "Looks.", "input_schema": {"type": "object"}}
     answer = ask_once(stand_in, tmp_path, tools=[tool])
@@ -181,7 +183,7 @@ def test_an_old_version_is_told_what_to_update_to(stand_in: StandIn, tmp_path: P
 
 
 @pytest.mark.parametrize("how", [{"then": "die"}, {"exits": 3}])
-def test_an_end_without_an_answer_is_told_with_its_last_words(
+def test_c9_an_end_without_an_answer_is_told_with_its_last_words(
     stand_in: StandIn, tmp_path: Path, how: dict[str, Any]
 ) -> None:
     stand_in.behave(stderr=10_000, **how)
@@ -270,7 +272,7 @@ def test_a_retry_before_content_is_nobodys_business_and_behind_it_is_the_end(sta
         ({"said": "API Error: Connection dropped", "error": "unknown"}, 502, "api_error", "Connection dropped"),
     ],
 )
-def test_errors_are_those_of_the_api_although_the_subtype_says_success(
+def test_c8_errors_are_those_of_the_api_although_the_subtype_says_success(
     stand_in: StandIn, tmp_path: Path, error: dict[str, Any], status: int, kind: str, message: str
 ) -> None:
     stand_in.behave(then="error", error=error)

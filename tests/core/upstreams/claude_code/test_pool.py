@@ -67,7 +67,7 @@ def test_a_waiting_process_that_died_is_replaced(stand_in: StandIn, tmp_path: Pa
     asyncio.run(run())
 
 
-def test_who_hangs_up_takes_the_process_and_its_children_along(stand_in: StandIn, tmp_path: Path) -> None:
+def test_c10_who_hangs_up_takes_the_process_and_its_children_along(stand_in: StandIn, tmp_path: Path) -> None:
     stand_in.behave(then="hang_in_the_middle", has_child=True)
 
     async def run() -> None:
@@ -109,7 +109,7 @@ def test_who_hangs_up_during_the_start_leaves_nothing_either(stand_in: StandIn, 
     asyncio.run(run())
 
 
-def test_many_at_once_all_get_their_answer_from_few_processes(stand_in: StandIn, tmp_path: Path) -> None:
+def test_c12_many_at_once_all_get_their_answer_from_few_processes(stand_in: StandIn, tmp_path: Path) -> None:
     most = 0
 
     async def run() -> None:
