@@ -134,6 +134,8 @@ class Exchange:
             said = redact(await self._child.last_words())
             if self._reader.over or self._stopped:
                 return []
+            if self._reader.has_content:
+                raise StreamTruncated(f"Claude Code {said}. That was in the middle of its answer; try again.")
             raise UpstreamError(f"Claude Code {said}. There is no answer; see whether `claude -p hello` works.")
         return messages
 

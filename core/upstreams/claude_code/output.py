@@ -89,7 +89,8 @@ class AnswerReader:
         # What is known of the plan's limits, as the headers in which the API tells it.
         self.limits: Mapping[str, str] = {}
         self._start: Event | None = None
-        self._has_content = False
+        # Something of the answer has gone on.
+        self.has_content = False
         self._has_stop_reason = False
         self._calls_tools = False
         self._said: JsonObject = {}
@@ -141,22 +142,22 @@ class AnswerReader:
                 self._calls_tools = self._calls_tools or block.get("type") == "tool_use"
             case _:
                 pass
-        self._has_content = True
+        self.has_content = True
         start, self._start = self._start, None
         return [start, event] if start is not None else [event]
 
     def _begin_again(self) -> None:
         self._start = None
-        self.broken = self._has_content
+        self.broken = self.has_content
 
     def _result(self, line: JsonObject) -> list[Event]:
-        if self._has_content and self._calls_tools and line.get("subtype") == _BUDGET_USED:
+        if self.has_content and self._calls_tools and line.get("subtype") == _BUDGET_USED:
             # What was written is counted when the answer is complete, and can end Claude Code before it said so.
             self.finished = True
             usage = object_or_empty(line.get("usage"))
             delta = {"stop_reason": "tool_use", "stop_sequence": None}
             return [{"type": "message_delta", "delta": delta, "usage": usage}, {"type": "message_stop"}]
-        if self._has_content:
+        if self.has_content:
             self.broken = not self.finished
             return []
         said = str(line.get("result") or "")

@@ -196,7 +196,7 @@ def test_c9_an_end_without_an_answer_is_told_with_its_last_words(
 
 def test_death_in_the_middle_is_a_broken_stream(stand_in: StandIn, tmp_path: Path) -> None:
     stand_in.behave(then="die_in_the_middle")
-    with pytest.raises(UpstreamError, match="exit code 3"):
+    with pytest.raises(StreamTruncated, match="exit code 3"):
         ask_once(stand_in, tmp_path, stream=True)
 
 
