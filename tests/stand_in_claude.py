@@ -117,7 +117,11 @@ class _Player:
         self.say(type="stream_event", event=event, parent_tool_use_id=None)
 
     def line(self, line: dict[str, Any]) -> None:
-        if line["type"] == "control_request":
+        if line.get("request", {}).get("subtype") == "get_usage":
+            limits = {"seven_day": {"utilization": 40, "resets_at": "2033-05-18T03:33:20+00:00"}}
+            response = {"subtype": "success", "request_id": line["request_id"], "response": {"rate_limits": limits}}
+            self.say(type="control_response", response=response)
+        elif line["type"] == "control_request":
             self.greeting = line["request"]
             ask = {"subtype": "mcp_message", "server_name": "client"}
             listing = {**ask, "message": {"jsonrpc": "2.0", "method": "tools/list", "id": 1}}
@@ -138,6 +142,8 @@ class _Player:
             self.post()
             return
         self.say(type="system", subtype="init", tools=[])
+        if self.how.get("waits_for_usage"):
+            self.line(json.loads(sys.stdin.readline()))
         getattr(self, str(self.how.get("then", "answer")))()
 
     def post(self) -> None:
@@ -160,7 +166,8 @@ class _Player:
         self.event(type="message_stop")
         window = {"utilization": 0.25, "resetsAt": 2_000_000_000, "status": "allowed"}
         info = {"status": "allowed", "rateLimitType": "five_hour", "unifiedWindows": {"five_hour": window}}
-        self.say(type="rate_limit_event", rate_limit_info=info)
+        if not self.how.get("waits_for_usage"):
+            self.say(type="rate_limit_event", rate_limit_info=info)
         self.say(type="result", subtype="success", is_error=False, result="", num_turns=1)
 
     def text(self, *parts: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -33,6 +34,8 @@ MINIMUM_VERSION = (2, 1, 330)
 _IGNORED = "x-cliproxyapi-ignored"
 _LARGE_BODY_BYTES = 512 * 1024
 _SILENCE_SECONDS = 300.0
+# How often the plan's limits are asked for, which costs Claude Code a request of its own.
+_USAGE_SECONDS = 60.0
 # A sign-in that reaches our own listener alone.
 _NO_TOKEN = "none"  # noqa: S105
 
@@ -96,6 +99,7 @@ class ClaudeCode:
         self._base_url = base_url
         self._on_limits = on_limits
         self._silence = silence
+        self._usage_due = 0.0
         self._pool = Pool(self._start, processes, idle_seconds=idle_seconds)
         self._check = HistoryCheck(paths.data_dir / "claude-code" / "versions.json", self._start_for_check)
 
@@ -110,6 +114,9 @@ class ClaudeCode:
             async with self._pool.child(kind) as child:
                 exchange = Exchange(child, plan, silence=self._silence, flat=flat)
                 await exchange.ask()
+                if time.monotonic() >= self._usage_due:
+                    self._usage_due = time.monotonic() + _USAGE_SECONDS
+                    exchange.ask_for_usage()
                 first = await exchange.first()
                 self._pool.prepare(kind)
                 yield self._answer(plan, exchange, first)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 
 from ... import __version__
 from ...errors import StreamTruncated, UpstreamError, UpstreamTimeout
@@ -12,14 +14,14 @@ from ...log import redact
 from ...messages import Event, JsonObject
 from .child import Child
 from .filters import StopSequences, StructuredOutput
-from .output import AnswerReader, Failure
+from .output import AnswerReader, Failure, limit_headers
 from .plan import TOOL_SERVER, Plan
 
 # Until it has greeted back and taken the history: a start takes a second, on a busy machine some more.
 _READY_SECONDS = 60.0
 # What tells of the plan's limits comes right behind the answer.
 _LIMITS_SECONDS = 0.5
-_GREETING = "greeting"
+_GREETING, _USAGE = "greeting", "usage"
 
 
 class Exchange:
@@ -34,10 +36,16 @@ class Exchange:
         self._stops = StopSequences(plan.stop_sequences)
         self._structured = StructuredOutput() if plan.structured else None
         self._stopped = False
+        self._usage: Mapping[str, str] = {}
 
     @property
     def limits(self) -> Mapping[str, str]:
-        return self._reader.limits
+        """What is known of the plan's limits, as the headers in which the API tells it."""
+        return self._reader.limits or self._usage
+
+    def ask_for_usage(self) -> None:
+        """Have Claude Code tell, beside the answer, how far the plan is used."""
+        self._child.send({"type": "control_request", "request_id": _USAGE, "request": {"subtype": "get_usage"}})
 
     async def ask(self) -> None:
         """Everything up to the question. Raises UpstreamError."""
@@ -102,6 +110,8 @@ class Exchange:
         for message in messages:
             if message.get("type") == "control_request":
                 self._answer(message)
+            elif message.get("type") == "control_response":
+                self._usage = _usage_headers(object_or_empty(message.get("response")))
             else:
                 events += self._reader.feed(message)
         if self._structured is not None:
@@ -179,6 +189,20 @@ def _is_greeting(message: JsonObject) -> bool:
     if response.get("subtype") != "success":
         raise UpstreamError(f"Claude Code did not take the request: {redact(str(response.get('error')))[:500]}")
     return True
+
+
+def _usage_headers(response: JsonObject) -> dict[str, str]:
+    """The answer to `get_usage`: percent, and moments as ISO 8601. Empty where the sign-in has no plan."""
+    limits = object_or_empty(object_or_empty(response.get("response")).get("rate_limits"))
+    windows: JsonObject = {}
+    for name in ("five_hour", "seven_day"):
+        window = object_or_empty(limits.get(name))
+        used, resets_at = window.get("utilization"), window.get("resets_at")
+        if isinstance(used, (int, float)):
+            windows[name] = {"utilization": used / 100}
+            with contextlib.suppress(ValueError, TypeError):
+                windows[name]["resetsAt"] = int(datetime.fromisoformat(str(resets_at)).timestamp())
+    return limit_headers({"unifiedWindows": windows})
 
 
 def _is_result(message: JsonObject) -> bool:

@@ -171,6 +171,17 @@ def test_the_plans_limits_are_told_behind_the_answer(stand_in: StandIn, tmp_path
     assert headers["anthropic-ratelimit-unified-5h-utilization"] == "0.25"
 
 
+def test_the_plans_limits_are_asked_for_beside_the_answer(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.behave(waits_for_usage=True)
+    told: list[Any] = []
+    ask_once(stand_in, tmp_path, on_limits=told.append)
+    (headers,) = told
+    assert headers == {
+        "anthropic-ratelimit-unified-7d-utilization": "0.4",
+        "anthropic-ratelimit-unified-7d-reset": "2000000000",
+    }
+
+
 def test_a_missing_executable_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ClaudeCodeMissing, match="npm install -g @anthropic-ai/claude-code"):
         ask_once(None, tmp_path)
