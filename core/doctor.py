@@ -50,7 +50,7 @@ class Finding:
 async def examine(paths: Paths, settings: SettingsStore, environ: Mapping[str, str]) -> list[Finding]:
     """Everything. Takes seconds: it talks to the network, and starts other programs to ask for their versions."""
     stores = Stores.open(paths, environ, lambda: settings.current)
-    routes = RouteTable(settings, stores, StatusBoard())
+    routes = RouteTable(settings, stores, StatusBoard(), paths)
     instances = running_instances(paths)
     current = settings.current
     return [

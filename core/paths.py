@@ -89,7 +89,13 @@ class Paths:
         """Every file that is there and that this program writes, by its name; so also what a crash left of a file that
         was being written. Whatever else lies in its folders belongs to somebody else."""
         logs = [self.log_file, *(self.log_file.with_name(f"{self.log_file.name}.{n + 1}") for n in range(OLD_LOGS))]
-        data = [self.models_file, self.api_key_file, self.oauth_file, self.oauth_file.with_suffix(".lock"), self.launcher]
+        data = [
+            self.models_file,
+            self.api_key_file,
+            self.oauth_file,
+            self.oauth_file.with_suffix(".lock"),
+            self.launcher,
+        ]
         data.append(self.claude_code_dir / "versions.json")
         names = [re.escape(str(path)) for path in [self.config_file, *logs, self.agent_log_file, *data]]
         names.append(re.escape(str(self.run_dir / "server-")) + r"\d{1,5}\.json")

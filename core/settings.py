@@ -17,8 +17,8 @@ from .paths import Paths
 
 log = logging.getLogger("cliproxyapi.settings")
 
-Route = Literal["auto", "direct", "console", "api-key", "demo"]
-ROUTES: tuple[Route, ...] = ("auto", "direct", "console", "api-key", "demo")
+Route = Literal["auto", "direct", "claude-code", "console", "api-key", "demo"]
+ROUTES: tuple[Route, ...] = ("auto", "direct", "claude-code", "console", "api-key", "demo")
 ANTHROPIC_URL = "https://api.anthropic.com"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -62,6 +62,8 @@ class Settings:
     trusted_upstreams: tuple[str, ...] = ()
     # The `claude` executable, where it is not found by itself.
     claude_path: str | None = None
+    # How many of it may answer at the same time; each takes some 200 MB.
+    claude_code_processes: int = 4
     # The same of Anthropic's `ant`.
     ant_path: str | None = None
     # The Console sign-in of `ant` that the person chose, by its name there.
@@ -246,7 +248,7 @@ def _from_environment(environ: Mapping[str, str], warnings: list[str]) -> list[t
 
 def _from_text(variable: str, name: str, text: str) -> Any:
     """A variable's text as the kind of value that the file would hold."""
-    if name in ("port", "max_output_tokens"):
+    if name in ("port", "max_output_tokens", "claude_code_processes"):
         try:
             return int(text)
         except ValueError:
@@ -396,6 +398,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "claude_login": _one_of("auto", "ignore"),
     "trusted_upstreams": _texts,
     "claude_path": _text,
+    "claude_code_processes": _number(1, 64),
     "ant_path": _text,
     "console_profile": _profile,
     "oauth_client_id": _key,

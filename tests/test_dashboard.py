@@ -154,6 +154,7 @@ WORDS = {
     "upstream_url": ("http://127.0.0.1:9", "http://127.0.0.1:9"),
     "trusted_upstreams": ("gateway.example", ("gateway.example",)),
     "claude_path": ("/opt/claude", "/opt/claude"),
+    "claude_code_processes": ("2", 2),
     "ant_path": ("/opt/ant", "/opt/ant"),
     "console_profile": ("work", "work"),
     "oauth_client_id": ("client-1", "client-1"),

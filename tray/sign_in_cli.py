@@ -115,7 +115,7 @@ class SignInDialog:
         from core.routes import RouteTable
         from core.status import StatusBoard
 
-        return asyncio.run(RouteTable(self._settings, self._stores, StatusBoard()).sign_in())
+        return asyncio.run(RouteTable(self._settings, self._stores, StatusBoard(), self._paths).sign_in())
 
     def is_dead(self, sign_in: SignIn) -> bool:
         """Whether no request could be served with it."""

@@ -109,6 +109,9 @@ SETTING_WORDS: Mapping[str, SettingWords] = {
         _CLAUDE, "Trusted upstreams", "Hosts beside Anthropic's own that may see the Claude sign-in.", "list"
     ),
     "claude_path": SettingWords(_CLAUDE, "Claude Code", "Its executable, where it is not found by itself."),
+    "claude_code_processes": SettingWords(
+        _CLAUDE, "Claude Code: at the same time", "How many of it may answer at once, at some 200 MB each.", "number"
+    ),
     "ant_path": SettingWords(_CLAUDE, "Anthropic's ant", "Its executable, where it is not found by itself."),
     "console_profile": SettingWords(_CLAUDE, "Console profile", "The Console sign-in that is used, by its name there."),
     "oauth_client_id": SettingWords(

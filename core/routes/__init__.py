@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..credentials.stores import Stores
 from ..errors import NotSignedIn
+from ..paths import Paths
 from ..settings import Settings, SettingsStore
-from ..status import SignIn, StatusBoard
+from ..status import SignIn, StatusBoard, limits_of
 from ..upstreams import Upstream
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
 from .api_key import ApiKeyRoute
+from .claude_code import ClaudeCodeRoute
 from .console import ConsoleRoute, OwnOAuthSource, ProfileSource
 from .demo import DemoRoute
 from .direct import DirectRoute
 from .kind import DEMO_STEP, RouteKind
 
+# Routes that cannot be asked which models there are.
+_WITHOUT_MODELS = frozenset({"claude-code", "demo"})
 # Routes whose requests a person's plan pays for, and those that cost by the request.
 _PLAN, _BILLED = frozenset({"direct", "claude-code"}), frozenset({"api-key", "console"})
 
@@ -39,6 +44,7 @@ class RouteTable:
         settings: SettingsStore,
         stores: Stores,
         board: StatusBoard,
+        paths: Paths,
         *,
         timeouts: Timeouts | None = None,
         demo: DemoUpstream | None = None,
@@ -53,6 +59,13 @@ class RouteTable:
                 (OwnOAuthSource(stores.own_oauth), ProfileSource(stores.profiles, lambda: settings.current)), timeouts
             ),
             DirectRoute(stores.direct, stores.logins, stores.renewal, timeouts),
+            ClaudeCodeRoute(
+                stores.claude,
+                paths,
+                lambda: settings.current.claude_code_processes,
+                self._note_limits,
+                silence=(timeouts or Timeouts()).read,
+            ),
         )
         self._kinds: dict[str, RouteKind] = {
             kind.name: kind for kind in (*self._automatic, DemoRoute(demo or DemoUpstream()))
@@ -98,7 +111,8 @@ class RouteTable:
     def model_source(self) -> str | None:
         """Where the list of models comes from, as a name for what is kept of it; None where there is only the table."""
         settings = self._settings.current
-        return None if settings.route == "demo" else f"{settings.route} {settings.upstream_url}"
+        route = self._last_automatic if settings.route == "auto" else settings.route
+        return None if route in _WITHOUT_MODELS else f"{settings.route} {settings.upstream_url}"
 
     async def close(self) -> None:
         for kind in self._kinds.values():
@@ -130,6 +144,12 @@ class RouteTable:
         if settings.route == "auto":
             return self._first_that_can_work(settings)
         return self._kinds[settings.route].look(settings)
+
+    def _note_limits(self, headers: Mapping[str, str]) -> None:
+        """For an upstream that learns of the limits only behind its answer's headers."""
+        limits = limits_of(headers, time.time())
+        if limits is not None:
+            self._board.change(lambda status: replace(status, limits=limits))
 
     def _note(self, sign_in: SignIn) -> None:
         """Tell the board which way was taken, and when money begins to flow because a plan's route fell away."""

@@ -166,6 +166,7 @@ class App:
             self._settings,
             self._stores,
             self._board,
+            self._paths,
             timeouts=self._tuning.timeouts,
             demo=DemoUpstream(seconds_per_word=self._tuning.demo_word),
         )

@@ -15,6 +15,11 @@ from .downstream import Downstream
 
 # Of a native client's headers only these go on; its own credential and what names its program stay here.
 IGNORED = "x-cliproxyapi-ignored"
+# What a route leaves out, by the name that chat clients know it by.
+_CHAT_NAMES: Mapping[str, str] = {
+    "disable_parallel_tool_use": "parallel_tool_calls",
+    "output_config.effort": "reasoning_effort",
+}
 _FORWARDED_HEADERS = ("anthropic-version", "anthropic-beta", "content-type")
 # Of the upstream's headers these come back to a native client.
 _RETURNED_HEADERS = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
@@ -65,7 +70,8 @@ class ChatCall:
     def note(self, upstream_headers: Mapping[str, str]) -> None:
         self._request_id = upstream_headers.get("request-id")
         # A route that can carry less than HTTPS says what it left out.
-        self._left_out += [name for name in upstream_headers.get(IGNORED, "").split(",") if name]
+        names = [name for name in upstream_headers.get(IGNORED, "").split(",") if name]
+        self._left_out += [_CHAT_NAMES.get(name, name) for name in names]
         # Only what helped is worth remembering.
         for lesson in self._learned:
             self._lessons.learn(lesson, self._chat.body["model"], self._client)

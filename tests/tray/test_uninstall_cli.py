@@ -164,7 +164,7 @@ def test_a_settings_file_that_is_a_link_loses_the_link_alone(run: Run, paths: Pa
 def running_server(paths: Paths, *, quits: bool) -> Iterator[Instance]:
     """A server that this person runs, as far as somebody sees who wants to end it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server, ExitStack() as running:
-        instance = running.enter_context(announced(paths, "127.0.0.1", server.server_port))
+        instance = running.enter_context(announced(paths, "127.0.0.1", server.server_port, "token"))
         assert instance is not None
 
         class Control(BaseHTTPRequestHandler):
