@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .backend import Backend, Calls, Ended, TrayKind
 from .entries import Appearance, Entry
+from .signals import waking_for_signals
 
 # At most twice a second: more than that nobody reads, and panels redraw for it.
 _SECONDS_BETWEEN_REDRAWS = 0.5
+
+
+# What can show the icon, the best first; the next is for when the last one had no tray.
+Backends = Callable[[str, Calls, TrayKind], Iterator[Backend]]
 
 
 class TrayIcon:
@@ -28,9 +33,11 @@ class TrayIcon:
         *,
         on_no_tray: Callable[[], None] = lambda: None,
         kind: TrayKind = "auto",
+        backends: Backends | None = None,
     ) -> None:
         self._name = name
         self._kind: TrayKind = kind
+        self._backends = backends or _backends_of_this_system
         self._calls = Calls(self._on_ready, on_verb, self._redraw, on_no_tray)
         self._lock = threading.Lock()
         self._backend: Backend | None = None
@@ -75,30 +82,21 @@ class TrayIcon:
 
     def run(self) -> Ended:
         """Show the icon until `stop` or until the desktop goes away. Python's signal handlers run at once meanwhile."""
-        for backend in self._backends():
-            if self._is_stopped():
-                return Ended.STOPPED
-            with self._lock:
-                self._backend, self._shown = backend, None
-            ended = backend.serve()
-            with self._lock:
-                self._ready = False
-            if self._is_stopped():
-                return Ended.STOPPED
-            if ended is not Ended.NO_TRAY:
-                return ended
+        with waking_for_signals(lambda: self._post(_nothing)):
+            for backend in self._backends(self._name, self._calls, self._kind):
+                if self._is_stopped():
+                    break
+                if (ended := self._serve(backend)) is not Ended.NO_TRAY:
+                    return ended
         return Ended.STOPPED if self._is_stopped() else Ended.NO_TRAY
 
-    def _backends(self) -> Iterator[Backend]:
-        if self._kind == "none":
-            return iter(())
-        if sys.platform == "darwin":
-            from .macos import backends
-        elif sys.platform == "win32":
-            from .windows import backends
-        else:
-            from .linux import backends
-        return backends(self._name, self._calls, self._kind)
+    def _serve(self, backend: Backend) -> Ended:
+        with self._lock:
+            self._backend, self._shown = backend, None
+        ended = backend.serve()
+        with self._lock:
+            self._ready = False
+        return Ended.STOPPED if self._is_stopped() else ended
 
     # -- the toolkit's thread
 
@@ -145,3 +143,19 @@ class TrayIcon:
             return None
         self._redraw_is_due = True
         return max(0.0, self._drawn_at + _SECONDS_BETWEEN_REDRAWS - time.monotonic())
+
+
+def _nothing() -> None:
+    """Python runs the handlers of signals between two of its instructions: these are some."""
+
+
+def _backends_of_this_system(name: str, calls: Calls, kind: TrayKind) -> Iterator[Backend]:
+    if kind == "none":
+        return iter(())
+    if sys.platform == "darwin":
+        from .macos import backends
+    elif sys.platform == "win32":
+        from .windows import backends
+    else:
+        from .linux import backends
+    return backends(name, calls, kind)

@@ -44,7 +44,7 @@ class DrivenIcon(pystray.Icon):
         if tuple(entries) != self._entries:
             self._entries = tuple(entries)
             self._draw_menu()
-        self.title = appearance.tooltip
+        self.title = self._tooltip(appearance)
         if before is None or before.icon != appearance.icon:
             self.icon = self._picture(appearance.icon)
         self.visible = True
@@ -57,11 +57,23 @@ class DrivenIcon(pystray.Icon):
         if (entry := default_entry(self._entries)) and entry.verb:
             self._calls.on_verb(entry.verb)
 
+    def click(self, verb: str) -> None:
+        """What a click in the menu does. An open menu may show what is not there any more."""
+        entries = [entry for top in self._entries for entry in (top, *top.submenu)]
+        if any(entry.verb == verb and entry.clickable for entry in entries):
+            self._calls.on_verb(verb)
+
     def _picture(self, state: IconState) -> Image.Image:
         raise NotImplementedError
 
+    def _tooltip(self, appearance: Appearance) -> str:
+        return appearance.tooltip
+
+    def _label(self, text: str) -> str:
+        return text
+
     def _draw_menu(self) -> None:
-        self.menu = pystray_menu(self._entries, self._calls.on_verb)
+        self.menu = self._menu_of(self._entries)
 
     def __call__(self) -> None:
         # pystray calls the icon when it is clicked, and then looks for the default entry in its own menu.
@@ -76,30 +88,18 @@ class DrivenIcon(pystray.Icon):
         self._setup_thread = threading.Thread(target=lambda: None)
         self._setup_thread.start()
 
+    def _menu_of(self, entries: Sequence[Entry]) -> pystray.Menu:
+        return pystray.Menu(*map(self._menu_item, without_idle_separators(entries)))
 
-def pystray_menu(entries: Sequence[Entry], on_verb: Callable[[str], None]) -> pystray.Menu:
-    """Entries as pystray has them."""
-    return pystray.Menu(*(_item(entry, on_verb) for entry in without_idle_separators(entries)))
-
-
-def _item(entry: Entry, on_verb: Callable[[str], None]) -> pystray.MenuItem:
-    if entry.separator:
-        return pystray.Menu.SEPARATOR
-    checked, verb = entry.checked, entry.verb
-
-    def click() -> None:
-        if verb:
-            on_verb(verb)
-
-    return pystray.MenuItem(
-        entry.label,
-        pystray_menu(entry.submenu, on_verb) if entry.submenu else click,
-        checked=None if checked is None else _constantly(checked),
-        radio=entry.radio,
-        default=entry.default,
-        enabled=entry.clickable,
-    )
-
-
-def _constantly(checked: bool) -> Callable[[pystray.MenuItem], bool]:
-    return lambda _item: checked
+    def _menu_item(self, entry: Entry) -> pystray.MenuItem:
+        if entry.separator:
+            return pystray.Menu.SEPARATOR
+        checked, verb = entry.checked, entry.verb
+        return pystray.MenuItem(
+            self._label(entry.label),
+            self._menu_of(entry.submenu) if entry.submenu else lambda: self.click(verb or ""),
+            checked=None if checked is None else lambda _item: checked,
+            radio=entry.radio,
+            default=entry.default,
+            enabled=entry.clickable,
+        )

@@ -200,6 +200,7 @@ class Desktop:
         root = connection.screen().root
         root.change_attributes(background_pixel=_BACKGROUND)
         root.clear_area()
+        connection.sync()
         connection.close()
 
     # -- what differs from host to host
@@ -420,15 +421,20 @@ def _connected(cells: set[tuple[int, int]], start: tuple[int, int]) -> list[tupl
 _LARGER = 3
 
 
+# In so many pixels of a row there is more paper than ink, and mostly one kind of paper.
+_STRIP = 48
+
+
 def _black_on_white(grey: Image.Image) -> Image.Image:
-    """Text of any colour: what differs from most of its row. A grey entry counts as much as a selected one."""
-    rows = Image.new("L", grey.size, 255)
+    """Text of any colour: what differs from most of what is around it. A grey entry counts as much as a selected one."""
+    text = Image.new("L", grey.size, 255)
     for y in range(grey.height):
-        row = grey.crop((0, y, grey.width, y + 1))
-        shades = row.histogram()
-        most = shades.index(max(shades))
-        rows.paste(row.point(lambda shade, most=most: 255 - min(255, 3 * abs(shade - most))), (0, y))
-    return rows
+        for x in range(0, grey.width, _STRIP):
+            strip = grey.crop((x, y, min(x + _STRIP, grey.width), y + 1))
+            shades = strip.histogram()
+            paper = shades.index(max(shades))
+            text.paste(strip.point([255 - min(255, 3 * abs(shade - paper)) for shade in range(256)]), (x, y))
+    return text
 
 
 def _read(screen: Image.Image, box: Box) -> Iterator[tuple[str, Box]]:

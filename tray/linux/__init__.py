@@ -13,7 +13,7 @@ log = logging.getLogger("cliproxyapi")
 
 
 def backends(name: str, calls: Calls, kind: TrayKind) -> Iterator[Backend]:
-    """What can show the icon on this desktop, the best first. The next one is for when the last had no tray."""
+    """What can show the icon on this desktop."""
     found = look(os.environ)
     log.info("tray: %s", found)
     for attempt in attempts(found, kind):

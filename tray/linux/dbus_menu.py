@@ -29,10 +29,10 @@ _SIGNATURES = {str: "s", bool: "b", int: "i"}
 class DBusMenu(ServiceInterface):
     """The menu of one icon. All of it happens on the thread of the loop."""
 
-    def __init__(self, on_click: Callable[[Entry], None], on_opening: Callable[[], None]) -> None:
+    def __init__(self, on_verb: Callable[[str], None], on_opening: Callable[[], None]) -> None:
         super().__init__(INTERFACE)
         self._layout = MenuLayout()
-        self._on_click = on_click
+        self._on_verb = on_verb
         self._on_opening = on_opening
 
     def show(self, entries: Iterable[Entry]) -> None:
@@ -59,8 +59,8 @@ class DBusMenu(ServiceInterface):
     def _event(self, node_id: int, event: str) -> bool:
         """Whether there is such an entry."""
         node = self._layout.node(node_id)
-        if node and event == "clicked" and node.entry.clickable:
-            self._on_click(node.entry)
+        if node and event == "clicked" and node.entry.clickable and node.entry.verb:
+            self._on_verb(node.entry.verb)
             self._correct_checks(node)
         return node is not None
 

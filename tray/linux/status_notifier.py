@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import socket
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
-from dbus_fast import Message
+from dbus_fast import DBusError, Message
 from dbus_fast.aio import MessageBus
 from PIL import Image
 
@@ -46,7 +44,7 @@ class StatusNotifierIcon(DrivenIcon):
         super().__init__(name, calls)
         self._patience = patience
         self._item = StatusNotifierItem(name, self.activate)
-        self._menu_on_bus = DBusMenu(self._clicked, calls.on_opening)
+        self._menu_on_bus = DBusMenu(calls.on_verb, calls.on_opening)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bus: MessageBus | None = None
         self._end: asyncio.Future[Ended] | None = None
@@ -67,12 +65,10 @@ class StatusNotifierIcon(DrivenIcon):
     # -- the thread of the loop
 
     def _run(self) -> None:
-        # Not `asyncio.run`: the loop must be one of select's own, whatever loop the rest of the program likes, and
-        # signals belong to the program.
+        # Not `asyncio.run`, which would handle Ctrl-C: signals belong to the program.
         loop = asyncio.SelectorEventLoop()
         try:
-            with _woken_by_signals(loop):
-                self._ended = loop.run_until_complete(self._serve())
+            self._ended = loop.run_until_complete(self._serve())
         finally:
             self._loop = None
             loop.close()
@@ -148,12 +144,10 @@ class StatusNotifierIcon(DrivenIcon):
             # By path, and the watcher asks the sender. A name of our own on the bus is a race in GNOME's extension.
             member = "RegisterStatusNotifierItem"
             await call(bus, WATCHER, _WATCHER_PATH, member, "s", status_notifier_item.PATH)
-        except BUS_ERRORS as error:
+        except DBusError as error:
             log.warning("the panel did not take the icon: %s", error)
-
-    def _clicked(self, entry: Entry) -> None:
-        if entry.verb:
-            self._calls.on_verb(entry.verb)
+        except BUS_ERRORS:
+            return  # `_end_with` says that the bus is gone
 
     # -- what is shown
 
@@ -189,24 +183,3 @@ class StatusNotifierIcon(DrivenIcon):
 
     def _remove_notification(self) -> None:
         """The daemon takes it away by itself."""
-
-
-@contextlib.contextmanager
-def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Generator[None]:
-    """Have Python's signal handlers run at once, also while the loop waits and the signal came on another thread.
-
-    `loop.add_signal_handler` would do as well, but leaves no handler behind when the loop ends: at log-out the bus dies
-    and SIGTERM comes, in any order.
-    """
-    reader, writer = socket.socketpair()
-    reader.setblocking(False)
-    writer.setblocking(False)
-    loop.add_reader(reader, lambda: reader.recv(4096))
-    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
-        loop.remove_reader(reader)
-        reader.close()
-        writer.close()
