@@ -79,6 +79,9 @@ class DrivenIcon(pystray.Icon):
         # pystray calls the icon when it is clicked, and then looks for the default entry in its own menu.
         self.activate()
 
+    def __del__(self) -> None:
+        """pystray's would touch the toolkit on whichever thread this is. Here the end of the loop gives all back."""
+
     def _mark_ready(self) -> None:
         super()._mark_ready()
         self._calls.on_ready()

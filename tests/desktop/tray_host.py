@@ -426,7 +426,7 @@ _STRIP = 48
 
 
 def _black_on_white(grey: Image.Image) -> Image.Image:
-    """Text of any colour: what differs from most of what is around it. A grey entry counts as much as a selected one."""
+    """Text of any colour: what differs from most around it. A grey entry counts as much as a selected one."""
     text = Image.new("L", grey.size, 255)
     for y in range(grey.height):
         for x in range(0, grey.width, _STRIP):

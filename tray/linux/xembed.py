@@ -186,6 +186,3 @@ class XEmbedIcon(DrivenIcon, _xorg.Icon):
 
     def tell(self, title: str, text: str) -> None:
         notify_on_own_connection(title, text)
-
-    def __del__(self) -> None:
-        """Everything is given back when the loop ends."""
