@@ -168,7 +168,8 @@ def _mask(strokes: Sequence[Stroke], size: int, scale: float, margin: float) -> 
     mask = Image.new("L", (size * _FINER, size * _FINER), 0)
     canvas = ImageDraw.Draw(mask)
     for stroke in strokes:
-        points = [((x * scale + margin) * _FINER, (y * scale + margin) * _FINER) for x, y in _flat(stroke)]
+        # A point is where pixels meet; for Pillow it is the middle of one, which is drawn whole.
+        points = [((x * scale + margin) * _FINER - 0.5, (y * scale + margin) * _FINER - 0.5) for x, y in _flat(stroke)]
         _put(canvas, points, stroke, stroke.width * scale * _FINER)
     return mask.reduce(_FINER)
 
@@ -177,7 +178,7 @@ def _put(canvas: ImageDraw.ImageDraw, points: list[Point], stroke: Stroke, width
     shade = 0 if stroke.cut else 255
     if stroke.filled:
         canvas.polygon(points, fill=shade)
-    radius = width / 2
+    radius = max(0.0, (width - 1) / 2)
     for (x, y), (next_x, next_y) in pairwise(points):
         # Pillow's own thick lines have whole widths and stair-shaped ends.
         length = math.hypot(next_x - x, next_y - y) or 1.0

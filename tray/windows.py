@@ -10,13 +10,15 @@ import contextlib
 import queue
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from PIL import Image
 from pystray import _win32
-from pystray._util import serialized_image, win32
+from pystray._util import win32
 
 from .backend import Backend, Calls, TrayKind
 from .entries import Appearance, IconState
@@ -138,7 +140,10 @@ class NotificationAreaIcon(DrivenIcon, _win32.Icon):
         if self._icon_handle:
             return
         size = self.icon.width
-        with serialized_image(self.icon, "ICO") as path:
+        with tempfile.TemporaryDirectory() as directory:
+            path = str(Path(directory) / "icon.ico")
+            # Of sizes that are not named, Pillow leaves out all but a few.
+            self.icon.save(path, "ICO", sizes=[(size, size)])
             self._icon_handle = win32.LoadImage(None, path, win32.IMAGE_ICON, size, size, win32.LR_LOADFROMFILE)
 
     def _tooltip(self, appearance: Appearance) -> str:

@@ -31,4 +31,5 @@ def _forget(names: tuple[str, ...]) -> None:
     for name in names:
         sys.modules.pop(name, None)
         package, _, module = name.rpartition(".")
-        vars(sys.modules[package]).pop(module, None)
+        if package in sys.modules:
+            vars(sys.modules[package]).pop(module, None)
