@@ -116,6 +116,7 @@ class Menu:
     """What a menu says, line by line, and where."""
 
     lines: Mapping[str, Box]
+    box: Box
 
     def __getitem__(self, text: str) -> Box:
         for line, box in self.lines.items():
@@ -178,7 +179,7 @@ class Desktop:
         # After the display, so that what the bus starts knows of it.
         address = f"unix:path={runtime}/bus"
         self.spawn("dbus-daemon", "--session", "--nofork", f"--address={address}")
-        self._wait(lambda: (runtime / "bus").exists(), "the session bus")
+        self.wait_for(lambda: (runtime / "bus").exists(), "the session bus")
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = address
         self.spawn(*self._window_manager)
         self.start_panel()
@@ -186,7 +187,7 @@ class Desktop:
     def _start_display(self) -> str:
         reader, writer = os.pipe()
         screen = f"{_WIDTH}x{_HEIGHT}x24"
-        self.spawn(
+        self._display = self.spawn(
             *("Xvfb", "-displayfd", str(writer), "-screen", "0", screen, "-nolisten", "tcp", "-noreset"),
             pass_fds=(writer,),
         )
@@ -250,11 +251,15 @@ class Desktop:
         self._processes.append(process)
         return process
 
+    def spawn_program(self, name: str) -> subprocess.Popen[bytes]:
+        """One that a machine may lack."""
+        return self.spawn(str(needs.program(name)))
+
     def start_panel(self) -> None:
         bare = self.settled_screenshot()
         self._panel = self.spawn(*self._panel_command)
-        self._wait(lambda: self._panel_is_there(look(self.environment)), "the panel")
-        self._wait(lambda: _spans_the_top(bare, self.settled_screenshot()), "the panel's picture")
+        self.wait_for(lambda: self._panel_is_there(look(self.environment)), "the panel")
+        self.wait_for(lambda: _spans_the_top(bare, self.settled_screenshot()), "the panel's picture")
         if self._empty is None:
             self._empty = self.settled_screenshot()
 
@@ -262,7 +267,11 @@ class Desktop:
         """As a crash would."""
         assert self._panel
         _end(self._panel, signal.SIGKILL)
-        self._wait(lambda: not self._panel_is_there(look(self.environment)), "the panel's end")
+        self.wait_for(lambda: not self._panel_is_there(look(self.environment)), "the panel's end")
+
+    def kill_display(self) -> None:
+        """And everything on it."""
+        _end(self._display, signal.SIGKILL)
 
     def output(self) -> str:
         """What the programs of this desktop have said."""
@@ -307,7 +316,7 @@ class Desktop:
             shots.append(self.screenshot())
             return None if _differs(*shots[-2:]) else shots[-1]
 
-        return self._wait(settled, "an end of movement")
+        return self.wait_for(settled, "an end of movement")
 
     def find_icon(self) -> Box:
         """The icon that has appeared since the panel started."""
@@ -316,7 +325,7 @@ class Desktop:
             now = self.settled_screenshot()
             return next(iter(self._icons(now)), None)
 
-        return self._wait(appeared, "an icon")
+        return self.wait_for(appeared, "an icon")
 
     def icon_is_gone(self) -> bool:
         return not self._icons(self.settled_screenshot())
@@ -334,7 +343,7 @@ class Desktop:
 
     def read(self, box: Box) -> Menu:
         """The text there."""
-        return Menu(dict(_read(self.settled_screenshot(), box)))
+        return Menu(dict(_read(self.settled_screenshot(), box)), box)
 
     def read_screen(self) -> Menu:
         return self.read(Box(0, 0, _WIDTH, _HEIGHT))
@@ -351,16 +360,17 @@ class Desktop:
         def appeared() -> Menu | None:
             now = self.settled_screenshot()
             boxes = [box for box in _changes(before, now) if box.area > _MENU_AREA and box.height > _LINE_HEIGHT]
-            return Menu(dict(_read(now, boxes[0]))) if boxes else None
+            return Menu(dict(_read(now, boxes[0])), boxes[0]) if boxes else None
 
-        return self._wait(appeared, "a menu")
+        return self.wait_for(appeared, "a menu")
 
     def _icons(self, now: Image.Image) -> list[Box]:
         assert self._empty
         strip = (0, 0, _WIDTH, _PANEL_HEIGHT)
         return [box for box in _changes(self._empty.crop(strip), now.crop(strip)) if box.area >= _ICON_AREA]
 
-    def _wait(self, look_for: Callable[[], _Result], what: str) -> _Result:
+    def wait_for(self, look_for: Callable[[], _Result], what: str) -> _Result:
+        """The first result that is one."""
         until = time.monotonic() + PATIENCE
         while not (found := look_for()):
             assert time.monotonic() < until, f"{what} does not come: {self.output()[-3000:]}"

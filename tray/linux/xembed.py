@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import select
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -46,15 +48,17 @@ class XEmbedIcon(DrivenIcon, _xorg.Icon):
         # Whoever becomes the tray says so to the root window.
         self._display.screen().root.change_attributes(event_mask=X.StructureNotifyMask)
         self._manager = self._display.intern_atom("MANAGER")
-        self._posted = self._display.intern_atom("_CLIPROXYAPI_POSTED")
+        # What is posted comes this way: python-xlib does not bear two threads.
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
 
     # -- any thread
 
     def post(self, work: Callable[[], None]) -> None:
         self._work.put(work)
-        with contextlib.suppress(ConnectionClosedError, OSError):
-            self._send_message(self._window, self._posted)
-            self._display.flush()
+        # It may be full, and so awake already, or closed, with nothing left to draw on.
+        with contextlib.suppress(OSError):
+            self._waker.send(b"\0")
 
     def _stop(self) -> None:
         self.post(self._leave)
@@ -71,16 +75,26 @@ class XEmbedIcon(DrivenIcon, _xorg.Icon):
             self._ended = Ended.LOST
         finally:
             self._running = False
+            self._waker.close()
+            self._woken.close()
             with contextlib.suppress(ConnectionClosedError, OSError):
                 self._display.close()
 
     def _mainloop(self) -> None:
         while not self._leaving:
-            event = self._display.next_event()
-            if event.type == X.DestroyNotify and event.window == self._window:
-                self._renew_window()
-            elif handler := self._message_handlers.get(event.type):
-                handler(event)
+            self._display.flush()
+            while self._display.pending_events():
+                self._handle(self._display.next_event())
+            readable, _, _ = select.select([self._display, self._woken], [], [])
+            if self._woken in readable:
+                self._woken.recv(4096)
+                self._do_work()
+
+    def _handle(self, event: Any) -> None:
+        if event.type == X.DestroyNotify and event.window == self._window:
+            self._renew_window()
+        elif handler := self._message_handlers.get(event.type):
+            handler(event)
 
     def _leave(self) -> None:
         self._leaving = True
@@ -96,8 +110,8 @@ class XEmbedIcon(DrivenIcon, _xorg.Icon):
     # -- the window and the tray
 
     def _rewrite_implementation(self, *_methods: object) -> None:
-        # pystray sends each call to the loop's thread and waits there for its end, for ever if the loop has ended. Here
-        # everything runs on that thread already.
+        # pystray sends each call to the loop's thread by way of the display and waits for its end, for ever if the loop
+        # has ended. Here everything runs on that thread already.
         self._message_handlers[X.ClientMessage] = self._on_client_message
 
     def _create_window(self) -> Any:
@@ -110,12 +124,9 @@ class XEmbedIcon(DrivenIcon, _xorg.Icon):
         self._window = self._create_window()
         self._gc = self._window.create_gc()
         self._dock_window()
-        self._do_work()
 
     def _on_client_message(self, event: Any) -> None:
-        if event.client_type == self._posted:
-            self._do_work()
-        elif event.client_type == self._manager and event.data[1][1] == self._net_system_tray_sx:
+        if event.client_type == self._manager and event.data[1][1] == self._net_system_tray_sx:
             self._dock_window()
 
     def _on_destroy_notify(self, event: Any) -> None:
