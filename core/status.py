@@ -15,6 +15,7 @@ SignInState = Literal[
 ]
 ServerState = Literal["stopped", "starting", "running", "failed"]
 ProblemKind = Literal["refused", "unreachable", "limit"]
+FailureKind = Literal["port_in_use", "settings", "crashed"]
 
 # What is remembered of the requests and errors since the start.
 _MOST_REQUESTS = 50
@@ -75,6 +76,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the server does not run although it should. `message` is a sentence; `holder` names who has the port."""
+
+    kind: FailureKind
+    message: str
+    holder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What stands between the clients and Claude now. `code` is that of the error; `until` is when a limit ends."""
 
@@ -106,10 +116,10 @@ class Status:
     """A snapshot. Times are seconds since 1970."""
 
     server: ServerState = "stopped"
-    # Where it listens, and why it does not: a sentence for a person.
+    # Where it listens, or should.
     address: str | None = None
     port: int | None = None
-    failure: str | None = None
+    failure: Failure | None = None
     # The route that served the last request, or None before the first one.
     route: str | None = None
     # The sign-in of the route that the next request takes, as it was last looked at.
