@@ -1,4 +1,4 @@
-"""The icon and its menu. The only module that touches a toolkit, and it does so on the toolkit's own thread.
+"""The icon and its menu: the one door to whichever toolkit shows them, which is touched on its own thread alone.
 
 `TrayIcon` is made and told what to show on any thread, and runs on the main one, which macOS demands. Nothing of a
 toolkit is imported before it runs.
@@ -17,7 +17,6 @@ from .signals import waking_for_signals
 
 # At most twice a second: more than that nobody reads, and panels redraw for it.
 _SECONDS_BETWEEN_REDRAWS = 0.5
-
 
 # What can show the icon, the best first; the next is for when the last one had no tray.
 Backends = Callable[[str, Calls, TrayKind], Iterator[Backend]]
@@ -39,7 +38,8 @@ class TrayIcon:
         self._kind: TrayKind = kind
         self._backends = backends or _backends_of_this_system
         self._calls = Calls(self._on_ready, on_verb, self._redraw, on_no_tray)
-        self._lock = threading.Lock()
+        # Whoever holds it may be interrupted by the handler of a signal, which may well call `stop`.
+        self._lock = threading.RLock()
         self._backend: Backend | None = None
         # From here on under the lock.
         self._ready = False
