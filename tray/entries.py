@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-# Each state has its own shape (`icon_drawing.py`): not everybody tells colours apart, and panels come in all of them.
+# Each has a shape of its own (`icon_drawing.py`): not everybody tells colours apart, and panels come in all of them.
 IconState = Literal[
     "failed", "stopped", "starting", "sign_in_needed", "not_accepted", "unreachable", "limit", "running"
 ]

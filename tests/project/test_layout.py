@@ -67,6 +67,8 @@ def test_imports_point_the_right_way() -> None:
         ("core/status.py", "import tray", "the proxy must run where there is no desktop"),
         ("core/status.py", "import click", "The proxy has no screen and no terminal"),
         ("core/sse.py", "import asyncio", "Translation is pure"),
+        ("tray/entries.py", "import pystray", "What the tray shows is data"),
+        ("tray/icon.py", "import pystray", "Only the backends of the tray touch a toolkit"),
         ("core/dialects/one.py", "from . import two", "No dialect knows another"),
         ("core/dialects/one.py", "from .. import gateway", "No dialect knows how a request travels"),
         ("core/upstreams/demo.py", "from .. import dialects", "No upstream knows who asked"),
