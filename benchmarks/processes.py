@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,10 +50,13 @@ class Candidate:
 
 
 @contextmanager
-def process(*arguments: str, environ: dict[str, str] | None = None) -> Iterator[tuple[int, int]]:
-    """A child Python process that prints where it listens; its port and its process id."""
+def process(
+    *arguments: str, environ: dict[str, str] | None = None, wrapper: Sequence[str] = ()
+) -> Iterator[tuple[int, int]]:
+    """A child Python process that prints where it listens; its port and its process id. `wrapper` is a program that
+    runs it, as the same process."""
     child = subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+        [*wrapper, sys.executable, "-m", *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
@@ -67,7 +70,7 @@ def process(*arguments: str, environ: dict[str, str] | None = None) -> Iterator[
         raise SystemExit(f"{arguments} did not start")
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(60)  # under valgrind all takes fifty times as long
         child.stdout.close()
 
 

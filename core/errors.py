@@ -7,6 +7,7 @@ the person acts on the message, which says what to do.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 # The error types that the official OpenAI clients know, by HTTP status.
@@ -45,6 +46,8 @@ class ProxyError(Exception):
     status: int = 500
     code: str | None = None
     title: ClassVar[str] = "Something went wrong"
+    # Those of the upstream's answer, lower-case names: what they tell of limits counts even where it is an error.
+    upstream_headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from .answers import EventError, decode_event, message_events
 from .errors import CredentialRefused, StreamTruncated, UpstreamError
 from .log import redact
 from .messages import Event, Message
-from .status import StatusBoard
+from .status import StatusBoard, after_failure, after_success
 from .upstream_errors import Teller, error_event, is_retryable, upstream_error
 from .upstreams import Upstream, UpstreamAnswer, UpstreamRequest
 
@@ -56,9 +56,15 @@ class Call(Protocol):
 
 
 class Routes(Protocol):
-    """Picks the upstream that serves the next request. Raises NotSignedIn when none can."""
+    """Picks the upstream that serves the next request."""
 
-    async def choose(self) -> Upstream: ...
+    async def choose(self) -> Upstream:
+        """Raises NotSignedIn when none can."""
+        ...
+
+    async def instead_of(self, refused: Upstream) -> Upstream | None:
+        """Another one for a request that `refused` may not serve; None where there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,9 @@ class OpenedEvents:
             yield batch
 
 
+Begun = TypeVar("Begun", Opened, OpenedEvents)
+
+
 class Gateway:
     """Sends calls upstream. Lives inside one event loop."""
 
@@ -116,7 +125,7 @@ class Gateway:
             yield opened
 
     @asynccontextmanager
-    async def _opened(self, call: Call, peek: Callable[[_Attempt], Awaitable[T]]) -> AsyncGenerator[T]:
+    async def _opened(self, call: Call, peek: Callable[[_Attempt], Awaitable[Begun]]) -> AsyncGenerator[Begun]:
         upstream = await self._routes.choose()
         call.chosen(upstream.route)
         patience = _Patience()
@@ -128,10 +137,15 @@ class Gateway:
                     break
                 except UpstreamError as error:
                     await attempt_stack.aclose()
-                    self._board.post(route=upstream.route, last_error=error.code, last_error_at=time.time())
+                    self._note_failure(upstream, error)
                     if isinstance(error, CredentialRefused):
                         upstream.refused(error)
-                        raise
+                        instead = None if call.committed else await self._routes.instead_of(upstream)
+                        if instead is None:
+                            raise
+                        upstream = instead
+                        call.chosen(upstream.route)
+                        continue
                     if call.committed:
                         raise
                     if error.upstream_status == 401 and not patience.reread and upstream.can_reread():
@@ -144,12 +158,20 @@ class Gateway:
                     if delay is None:
                         raise
                     await asyncio.sleep(delay)
-            self._board.post(route=upstream.route, last_ok=time.time())
+            self._note_success(upstream, opened.headers)
             yield opened
 
+    def _note_success(self, upstream: Upstream, headers: Mapping[str, str]) -> None:
+        now = time.time()
+        self._board.change(lambda status: after_success(status, upstream.route, headers, now))
+
+    def _note_failure(self, upstream: Upstream, error: UpstreamError) -> None:
+        now, told = time.time(), error.upstream_headers
+        self._board.change(lambda status: after_failure(status, upstream.route, error.code, told, now))
+
     async def _attempt(
-        self, upstream: Upstream, call: Call, stack: AsyncExitStack, peek: Callable[[_Attempt], Awaitable[T]]
-    ) -> T:
+        self, upstream: Upstream, call: Call, stack: AsyncExitStack, peek: Callable[[_Attempt], Awaitable[Begun]]
+    ) -> Begun:
         answer = await stack.enter_async_context(upstream.open(call.request()))
         attempt = _Attempt(upstream, answer)
         if answer.status >= 300:

@@ -8,22 +8,19 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from . import json_codec
+from .file_lock import try_lock
 from .json_codec import object_or_empty
 from .paths import Paths, make_private_directory
 
 _LARGEST_FILE = 4096
 _TRIES, _BETWEEN_TRIES = 50, 0.02
-# What is locked lies behind the text, as Windows lets nobody read a locked part.
-_LOCKED_BYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +33,16 @@ class Instance:
     token: str = field(repr=False)
 
 
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
 @contextmanager
-def announced(paths: Paths, host: str, port: int) -> Generator[Instance | None]:
-    """Let `running_instances` find this server while the block is open. None where no file can be written."""
-    instance = Instance(os.getpid(), host, port, secrets.token_urlsafe(32))
-    path = paths.run_dir / f"server-{port}.json"
+def announced(paths: Paths, host: str, port: int, token: str) -> Generator[Instance | None]:
+    """Let `running_instances` find this server while the block is open, with the `token` that it knows. None where no
+    file can be written."""
+    instance = Instance(os.getpid(), host, port, token)
+    path = paths.server_file(port)
     try:
         make_private_directory(paths.run_dir)
         file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")  # noqa: SIM115  # open as long as we serve
@@ -51,7 +53,7 @@ def announced(paths: Paths, host: str, port: int) -> Generator[Instance | None]:
         # Nobody else can have this port, so whoever still holds the file is about to let go: a server that ends, or
         # somebody who looks whether it lives.
         for _ in range(_TRIES):
-            if _lock(file):
+            if try_lock(file):
                 break
             time.sleep(_BETWEEN_TRIES)
         fields = {"pid": instance.pid, "host": host, "port": port, "token": instance.token}
@@ -86,7 +88,7 @@ def running_instances(paths: Paths) -> list[Instance]:
 def _read(path: Path) -> Instance | None:
     try:
         with path.open("r+b") as file:
-            if _lock(file):
+            if try_lock(file):
                 return None  # nobody held it: it was left behind
             fields = object_or_empty(json_codec.decode(file.read(_LARGEST_FILE)))
     except (OSError, json_codec.JSONError):
@@ -96,22 +98,3 @@ def _read(path: Path) -> Instance | None:
             return Instance(pid, host, port, token)
         case _:
             return None
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Lock `file` until it is closed; False where another process holds it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(_LOCKED_BYTE)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            file.seek(0)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        return False
-    return True

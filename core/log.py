@@ -7,17 +7,17 @@ import logging
 import logging.handlers
 import os
 import re
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import cast
 
-from .paths import Paths, make_private_directory
+from .paths import OLD_LOGS, Paths, make_private_directory
 
 # One line more than this, which is short.
 _MAX_BYTES = 1000 * 1024
-_OLD_FILES = 3
 _LOGGERS = ("cliproxyapi", "uvicorn.error", "asyncio")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -134,4 +134,39 @@ def logging_to(paths: Paths, level: str, *, console: bool = False) -> Generator[
 
 def _file_handler(path: Path) -> logging.Handler:
     make_private_directory(path.parent)
-    return _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=_OLD_FILES)
+    return _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=OLD_LOGS)
+
+
+def follow(take: Callable[[str], None]) -> Callable[[], None]:
+    """Call `take` with every later line, as it stands in the file, on the thread that logs; the returned function ends
+    that."""
+    handler = _Listener(take)
+    handler.setFormatter(_Formatter(_FORMAT))
+    handler.addFilter(_wanted)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    for logger in loggers:
+        logger.addHandler(handler)
+
+    def forget() -> None:
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+    return forget
+
+
+class _Listener(logging.Handler):
+    def __init__(self, take: Callable[[str], None]) -> None:
+        super().__init__()
+        self._take = take
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._take(self.format(record))
+
+
+def last_lines(path: Path, count: int) -> Sequence[str]:
+    """The last `count` lines, of the file before this one too where this one is short."""
+    lines: deque[str] = deque(maxlen=count)
+    for file in (path.with_name(f"{path.name}.1"), path):
+        with contextlib.suppress(OSError), file.open(encoding="utf-8", errors="replace") as log:
+            lines.extend(line.rstrip("\n") for line in log)
+    return list(lines)

@@ -45,6 +45,8 @@ class ModelRules:
     forced_tool_choice: bool = True
     prefill: bool = False
     efforts: tuple[Effort, ...] = EFFORTS
+    # What it is without a wish, where it has levels.
+    default_effort: Effort = "high"
     inline_system: bool = True
     # Prompts shorter than this are not cached, and asking for it costs nothing but is no use.
     cache_minimum: int = 512
@@ -104,7 +106,9 @@ MODELS: tuple[ModelRules, ...] = (
     replace(_FABLE_5_1, id="claude-mythos-5-2", name="Claude Mythos 5.2"),
     replace(_FABLE_5_1, id="claude-mythos-5-1", name="Claude Mythos 5.1"),
     replace(_FABLE_5, id="claude-mythos-5", name="Claude Mythos 5"),
-    ModelRules("claude-opus-5-5", "Claude Opus 5.5", thinking_off=None, forced_tool_choice=False),
+    ModelRules(
+        "claude-opus-5-5", "Claude Opus 5.5", thinking_off=None, forced_tool_choice=False, default_effort="medium"
+    ),
     _OPUS_5,
     _OPUS_4_8,
     replace(_OPUS_4_8, id="claude-opus-4-7", name="Claude Opus 4.7", inline_system=False, cache_minimum=2048),
@@ -121,7 +125,13 @@ MODELS: tuple[ModelRules, ...] = (
     _SONNET_5,
     replace(_OPUS_4_6, id="claude-sonnet-4-6", name="Claude Sonnet 4.6", cache_minimum=1024),
     replace(_OPUS_4_5, id="claude-sonnet-4-5", name="Claude Sonnet 4.5", efforts=(), cache_minimum=1024),
-    ModelRules("claude-haiku-5-5", "Claude Haiku 5.5", sampling="fixed", max_effort_without_thinking="high"),
+    ModelRules(
+        "claude-haiku-5-5",
+        "Claude Haiku 5.5",
+        sampling="fixed",
+        max_effort_without_thinking="high",
+        default_effort="medium",
+    ),
     replace(_OPUS_4_5, id="claude-haiku-4-5", name="Claude Haiku 4.5", efforts=()),
 )
 

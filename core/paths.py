@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import platformdirs
 
 _NAME = "cliproxyapi"
+
+# How many old logs are kept, as `cliproxyapi.log.1` and so on.
+OLD_LOGS = 3
+
+LAUNCHER = "launcher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,11 @@ class Paths:
         return self.log_dir / "cliproxyapi.log"
 
     @property
+    def agent_log_file(self) -> Path:
+        """What the program prints when macOS started it; launchd writes it."""
+        return self.log_dir / "launchd.log"
+
+    @property
     def models_file(self) -> Path:
         return self.data_dir / "models.json"
 
@@ -56,10 +68,65 @@ class Paths:
     def api_key_file(self) -> Path:
         return self.data_dir / "api_key.json"
 
+    @property
+    def oauth_file(self) -> Path:
+        return self.data_dir / "oauth.json"
+
+    @property
+    def claude_code_dir(self) -> Path:
+        """What is known of the installed Claude Code, and the empty folder in which it is run."""
+        return self.data_dir / "claude-code"
+
+    @property
+    def launcher(self) -> Path:
+        """A link to the program, for a start at login that cannot carry the program's own path."""
+        return self.data_dir / LAUNCHER
+
+    def server_file(self, port: int) -> Path:
+        return self.run_dir / f"server-{port}.json"
+
+    def written_files(self) -> Iterator[Path]:
+        """Every file that is there and that this program writes, by its name; so also what a crash left of a file that
+        was being written. Whatever else lies in its folders belongs to somebody else."""
+        logs = [self.log_file, *(self.log_file.with_name(f"{self.log_file.name}.{n + 1}") for n in range(OLD_LOGS))]
+        data = [
+            self.models_file,
+            self.api_key_file,
+            self.oauth_file,
+            self.oauth_file.with_suffix(".lock"),
+            self.launcher,
+        ]
+        data.append(self.claude_code_dir / "versions.json")
+        names = [re.escape(str(path)) for path in [self.config_file, *logs, self.agent_log_file, *data]]
+        names.append(re.escape(str(self.run_dir / "server-")) + r"\d{1,5}\.json")
+        names += [
+            re.escape(str(path.parent / f".{path.name}.")) + r"[a-z0-9_]+\.tmp" for path in [self.config_file, *data]
+        ]
+        ours = re.compile("|".join(names))
+        for directory in self.directories():
+            with contextlib.suppress(OSError):
+                yield from (path for path in sorted(directory.iterdir()) if ours.fullmatch(str(path)))
+
+    def directories(self) -> list[Path]:
+        """The folders, each once, and a folder before the one that it lies in."""
+        claude_code = self.claude_code_dir
+        ours = {self.config_dir, self.data_dir, self.log_dir, self.run_dir, claude_code, claude_code / "empty"}
+        return sorted(ours, key=lambda path: -len(path.parts))
+
 
 def _run_dir(environ: Mapping[str, str], data_dir: Path, *, is_own: bool) -> Path:
     runtime = environ.get("XDG_RUNTIME_DIR")
     return Path(runtime) / _NAME if runtime and not is_own else data_dir / "run"
+
+
+@overload
+def without_home(text: str) -> str: ...
+@overload
+def without_home(text: str | None) -> str | None: ...
+def without_home(text: str | None) -> str | None:
+    """`text` with ~ for the home of the person, whose name stands in its path."""
+    home = str(Path.home())
+    return text.replace(home, "~") if text and len(home) > 1 else text
 
 
 def make_private_directory(path: Path) -> None:
@@ -67,8 +134,8 @@ def make_private_directory(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, readable by its owner alone from the first moment on.
+def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace `path` by `data`, readable by its owner alone from the first moment on, unless `mode` says otherwise.
 
     A reader sees the old file or the new one, never a part. Raises OSError and then leaves everything as it was.
     """
@@ -80,6 +147,8 @@ def write_private(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if mode != 0o600:
+            os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

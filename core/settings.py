@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
+from . import config_file
 from .paths import Paths
 
 log = logging.getLogger("cliproxyapi.settings")
 
-Route = Literal["auto", "direct", "api-key", "demo"]
-ROUTES: tuple[Route, ...] = ("auto", "direct", "api-key", "demo")
+Route = Literal["auto", "direct", "claude-code", "console", "api-key", "demo"]
+ROUTES: tuple[Route, ...] = ("auto", "direct", "claude-code", "console", "api-key", "demo")
+ANTHROPIC_URL = "https://api.anthropic.com"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT = "default"
@@ -40,7 +42,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 3456
     route: Route = "auto"
-    upstream_url: str = "https://api.anthropic.com"
+    upstream_url: str = ANTHROPIC_URL
     log_level: str = "info"
     # What clients must send; None lets everybody on this machine in.
     api_key: str | None = field(default=None, repr=False)
@@ -58,6 +60,20 @@ class Settings:
     claude_login: Literal["auto", "ignore"] = "auto"
     # Hosts beside Anthropic's that may see that sign-in.
     trusted_upstreams: tuple[str, ...] = ()
+    # The `claude` executable, where it is not found by itself.
+    claude_path: str | None = None
+    # How many of it may answer at the same time; each takes some 200 MB.
+    claude_code_processes: int = 4
+    # The same of Anthropic's `ant`.
+    ant_path: str | None = None
+    # The Console sign-in of `ant` that the person chose, by its name there.
+    console_profile: str | None = None
+    # The OAuth app of the person's own organisation: its id, where people consent, where codes become tokens, and what
+    # is asked for.
+    oauth_client_id: str | None = None
+    oauth_authorize_url: str | None = None
+    oauth_token_url: str | None = None
+    oauth_scopes: tuple[str, ...] = ()
     # By name: the path of the file, a variable, or a flag. What is not in here is the default.
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -65,8 +81,11 @@ class Settings:
         return self.sources.get(name, DEFAULT)
 
 
-def load_settings(paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]) -> tuple[Settings, list[str]]:
-    """The settings, and warnings about what was not understood. `flags` maps names to values, None where not given.
+def load_settings(
+    paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any], *, text: str | None = None
+) -> tuple[Settings, list[str]]:
+    """The settings, and warnings about what was not understood. `flags` maps names to values, None where not given;
+    `text` stands for the file's content before it is written.
 
     Raises SettingsError.
     """
@@ -74,7 +93,7 @@ def load_settings(paths: Paths, environ: Mapping[str, str], flags: Mapping[str, 
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for source, name, value in [
-        *_from_file(paths, warnings),
+        *_from_file(paths, warnings, text),
         *_from_environment(environ, warnings),
         *((f"--{name.replace('_', '-')}", name, value) for name, value in flags.items() if value is not None),
     ]:
@@ -98,22 +117,71 @@ def _check_together(settings: Settings) -> None:
 
 
 class SettingsStore:
-    """The settings in force. `reload` takes up what was edited; any thread may read `current`."""
+    """The settings in force. `reload` takes up what was edited, `change` edits; any thread may read `current`."""
 
     def __init__(self, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
         """Raises SettingsError."""
         self._paths = paths
         self._environ = environ
         self._flags = flags
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[Settings], None]] = []
         self.current, self.warnings = load_settings(paths, environ, flags)
+        # What cannot change while the server listens, as the file has it now.
+        self.wanted = self.current
         self._warn()
+
+    @property
+    def needs_restart(self) -> tuple[str, ...]:
+        """Settings that were edited and count only when the server starts anew."""
+        return tuple(name for name in _NEEDS_RESTART if getattr(self.current, name) != getattr(self.wanted, name))
+
+    def take_up_address(self) -> None:
+        """The server is about to start anew: host and port are those of the last edit from now on."""
+        with self._lock:
+            self.current = self.wanted
+
+    def listen(self, listener: Callable[[Settings], None]) -> Callable[[], None]:
+        """Call `listener` with the settings after each change, on the thread that made it; the returned function ends
+        that."""
+        self._listeners.append(listener)
+
+        def forget() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return forget
+
+    def change(self, **values: Any) -> None:
+        """Write settings into the file, None for the default, and take them up. Comments, order and unknown keys stay.
+
+        Raises SettingsError for a bad value, and where a variable or a flag counts before the file; OSError where the
+        file cannot be written. Then all stays as it was.
+        """
+        with self._lock:
+            for name in values:
+                self._check_changeable(name)
+            before = self._paths.config_file
+            text = config_file.edited(before, values)
+            # Judged as a whole before it is written: two values can be wrong together.
+            load_settings(self._paths, self._environ, self._flags, text=text)
+            config_file.write(before, text)
+            self.reload()
+
+    def _check_changeable(self, name: str) -> None:
+        source = self.current.source(name)
+        if source in (DEFAULT, str(self._paths.config_file)):
+            return
+        kind = "flag" if source.startswith("--") else "variable"
+        raise SettingsError(
+            f"{name} is set by the {kind} {source}, which counts before the file. Start CLIProxyAPI without it to "
+            "change the setting here."
+        )
 
     def reload(self) -> None:
         """Raises SettingsError for a bad edit, and then all stays as it was."""
         with self._lock:
-            edited, self.warnings = load_settings(self._paths, self._environ, self._flags)
-            self._warn()
+            edited, warnings = load_settings(self._paths, self._environ, self._flags)
             current = self.current
             kept = {name: getattr(current, name) for name in _NEEDS_RESTART}
             for name, value in kept.items():
@@ -123,8 +191,11 @@ class SettingsStore:
             wanted = replace(edited, **kept, sources=sources)
             # The address that stays may need the key that the edit took away.
             _check_together(wanted)
-            self.current = wanted
+            self.current, self.wanted, self.warnings = wanted, edited, warnings
+            self._warn()
         log.info("settings taken up")
+        for listener in tuple(self._listeners):
+            listener(self.current)
 
     def _warn(self) -> None:
         for warning in self.warnings:
@@ -141,10 +212,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _from_file(paths: Paths, warnings: list[str]) -> list[tuple[str, str, Any]]:
+def _from_file(paths: Paths, warnings: list[str], text: str | None) -> list[tuple[str, str, Any]]:
     path = paths.config_file
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig") if text is None else text
         table = tomllib.loads(text)
     except FileNotFoundError:
         return []
@@ -177,13 +248,15 @@ def _from_environment(environ: Mapping[str, str], warnings: list[str]) -> list[t
 
 def _from_text(variable: str, name: str, text: str) -> Any:
     """A variable's text as the kind of value that the file would hold."""
-    if name in ("port", "max_output_tokens"):
+    if name in ("port", "max_output_tokens", "claude_code_processes"):
         try:
             return int(text)
         except ValueError:
             return text
     if name == "direct_consent":
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    if name == "oauth_scopes":
+        return text.replace(",", " ").split()
     if name in ("allowed_hosts", "allowed_origins", "trusted_upstreams"):
         return _items(text)
     if name == "model_aliases":
@@ -242,6 +315,13 @@ def _aliases(value: Any) -> dict[str, str]:
     return {_text(alias): _text(model) for alias, model in cast("dict[Any, Any]", value).items()}
 
 
+def _profile(value: Any) -> str:
+    name = _text(value)
+    if name.startswith(".") or any(character in name for character in "/\\\0"):
+        raise ValueError("the name of a profile is expected, as `ant auth status` shows it")
+    return name
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false is expected")
@@ -271,17 +351,34 @@ def _key(value: Any) -> str:
 
 
 def _url(value: Any) -> str:
-    url = _text(value).rstrip("/")
+    url = _endpoint(value, "https://api.anthropic.com").rstrip("/")
+    if "?" in url:
+        raise ValueError("an address like https://api.anthropic.com is expected")
+    return url
+
+
+def _endpoint(value: Any, example: str = "https://platform.claude.com/oauth/authorize") -> str:
+    """An address as it was written: a provider may insist on each of its characters."""
+    url = _text(value)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("an address like https://api.anthropic.com is expected")
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if not host or parts.scheme not in ("http", "https") or "#" in url or "@" in parts.netloc or not is_plain:
+        raise ValueError(f"an address like {example} is expected")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("https is needed: your key would travel in the clear")
     return url
+
+
+def _scopes(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split()
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("a list of texts is expected")
+    return tuple(_key(item) for item in cast("list[Any]", value))
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -300,6 +397,14 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "direct_consent": _yes_or_no,
     "claude_login": _one_of("auto", "ignore"),
     "trusted_upstreams": _texts,
+    "claude_path": _text,
+    "claude_code_processes": _number(1, 64),
+    "ant_path": _text,
+    "console_profile": _profile,
+    "oauth_client_id": _key,
+    "oauth_authorize_url": _endpoint,
+    "oauth_token_url": _endpoint,
+    "oauth_scopes": _scopes,
 }
 
 assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}

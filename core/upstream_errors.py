@@ -58,10 +58,18 @@ _STATUSES: Mapping[str, int] = {
 _CARRIED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 
 _LOGIN = "`cliproxyapi login --api-key`"
+# What else there is when a sign-in was refused, by the route that it was refused on.
+_OTHER_WAYS: Mapping[str, str] = {
+    "direct": "The route 'claude-code' uses the same sign-in through Anthropic's own program. An API key works for any "
+    f"program: store one with {_LOGIN} and use the route 'api-key'.",
+    "claude-code": f"An API key works for any program: store one with {_LOGIN} and use the route 'api-key'.",
+}
 # What to do about a 401, by route.
 _RENEW: Mapping[str, str] = {
     "api-key": f"Claude did not accept the API key. Store a valid one with {_LOGIN}.",
     "direct": "Claude did not accept the stored sign-in. Run `claude auth login`, or choose the route 'api-key'.",
+    "console": "Claude did not accept the sign-in of the Console organisation. Sign in again.",
+    "claude-code": "Claude Code is not signed in, or Claude did not accept its sign-in. Run `claude auth login`.",
 }
 
 
@@ -122,6 +130,7 @@ def upstream_error(status: int, headers: Mapping[str, str], body: bytes, teller:
     )
     error = _translated(answer)
     error.upstream_status = status
+    error.upstream_headers = headers
     error.body = body
     error.content_type = headers.get("content-type", "application/json")
     return error
@@ -232,8 +241,8 @@ def _is_refusal(answer: _Answer) -> bool:
 
 def _refused(answer: _Answer) -> CredentialRefused:
     return CredentialRefused(
-        f"{answer.said} (Claude refused the sign-in of the route '{answer.route}'. An API key works for any program: "
-        f"store one with {_LOGIN} and use the route 'api-key'.)",
+        f"{answer.said} (Claude refused the sign-in of the route '{answer.route}'. "
+        f"{_OTHER_WAYS.get(answer.route, _OTHER_WAYS['claude-code'])})",
         headers={**_carried(answer), "x-should-retry": "false"},
         request_id=answer.request_id,
     )

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from core.credentials.api_key import ApiKeyStore
-from core.credentials.claude_login import ClaudeLoginStore
+from core.credentials.stores import Stores
 from core.paths import Paths
 from core.server.app import App, Tuning
 from core.server.thread import ServerThread
@@ -16,12 +16,15 @@ from core.settings import SettingsStore
 from core.status import StatusBoard
 from tests.simulated_claude.server import TEST_KEY
 
+CONTROL_TOKEN = "s3cr3t-marker-of-the-lock-file"
+
 
 @dataclass(frozen=True)
 class RunningProxy:
     port: int
     board: StatusBoard
     server: ServerThread
+    settings: SettingsStore
 
     @property
     def root(self) -> str:
@@ -39,8 +42,13 @@ def running_proxy(
     *,
     tuning: Tuning | None = None,
     environ: Mapping[str, str] | None = None,
+    token: str = CONTROL_TOKEN,
+    **parts: Any,
 ) -> Iterator[RunningProxy]:
-    """A proxy whose settings and files live in `home`, in front of `upstream`; without one, the demo."""
+    """A proxy whose settings and files live in `home`, in front of `upstream`; without one, the demo.
+
+    `token` and `parts` (desk, sign_ins, controls) go to the application.
+    """
     variables = {
         "HOME": str(home),
         "CLIPROXYAPI_CONFIG_DIR": str(home / "config"),
@@ -54,10 +62,12 @@ def running_proxy(
     paths = Paths.find(variables)
     settings = SettingsStore(paths, variables, {})
     board = StatusBoard()
-    app = App(settings, ApiKeyStore(paths, variables), ClaudeLoginStore(variables), board, paths, tuning)
+    stores = Stores.open(paths, variables, lambda: settings.current)
+    app = App(settings, stores, board, paths, tuning, token=token, **parts)
     server = ServerThread(app, settings.current.host, settings.current.port)
+    board.post(address=settings.current.host, port=server.port)
     server.start()
     try:
-        yield RunningProxy(server.port, board, server)
+        yield RunningProxy(server.port, board, server, settings)
     finally:
         server.stop()

@@ -10,14 +10,18 @@ import sys
 import threading
 from collections.abc import Callable
 
-from core.credentials.api_key import ApiKeyStore
-from core.credentials.claude_login import ClaudeLoginStore
-from core.instance import announced
+from core.credentials.desk import SignInDesk
+from core.credentials.stores import Stores
+from core.dashboard.sign_ins import OfferedSignIns
+from core.instance import announced, new_token
 from core.paths import Paths
 from core.server.app import App
 from core.server.thread import PortUnavailable, ServerThread
 from core.settings import SettingsError, SettingsStore
 from core.status import StatusBoard
+
+from .headless import HeadlessControls
+from .opening import page_opener
 
 log = logging.getLogger("cliproxyapi")
 
@@ -27,43 +31,56 @@ def run_server(store: SettingsStore, paths: Paths, *, announce: Callable[[str], 
 
     `announce` is told, line by line, what a person should know.
     """
-    settings = store.current
-    app = App(store, ApiKeyStore(paths, os.environ), ClaudeLoginStore(os.environ), StatusBoard(), paths)
-    try:
-        server = ServerThread(app, settings.host, settings.port)
-    except PortUnavailable as error:
-        announce(f"Cannot start: {error.strerror}.")
-        return 1
-    with announced(paths, settings.host, server.port):
-        return _serve(server, store, announce)
-
-
-def _serve(server: ServerThread, store: SettingsStore, announce: Callable[[str], None]) -> int:
-    settings = store.current
+    controls, board, desk, token = HeadlessControls(), StatusBoard(), SignInDesk(), new_token()
+    stores = Stores.open(paths, os.environ, lambda: store.current)
+    sign_ins = OfferedSignIns(desk, stores, store, os.environ, page_opener(os.environ))
+    app = App(store, stores, board, paths, token=token, desk=desk, sign_ins=sign_ins, controls=controls)
     # A long conversation is thousands of small objects without a cycle among them: looking for cycles after every 700
     # of them, as Python does by itself, costs more than reading it.
     gc.set_threshold(20_000, 20, 20)
-    leave = threading.Event()
-    _on_signals(store, leave)
+    _on_signals(store, controls)
+    port = store.current.port
+    while True:
+        settings = store.current
+        try:
+            server = ServerThread(app, settings.host, settings.port or port)
+        except PortUnavailable as error:
+            log.error("cannot start: %s", error.strerror)
+            announce(f"Cannot start: {error.strerror}.")
+            return 1
+        port = server.port  # a restart keeps one that was any free one
+        board.post(address=settings.host, port=port)
+        with announced(paths, settings.host, server.port, token):
+            _serve(server, store, controls, announce)
+        if not controls.again:
+            return 0
+        controls.wanted.clear()
+        controls.again = False
+        store.take_up_address()
+
+
+def _serve(
+    server: ServerThread, store: SettingsStore, controls: HeadlessControls, announce: Callable[[str], None]
+) -> None:
+    settings = store.current
     server.start()
     base_url = f"http://{settings.host if ':' not in settings.host else f'[{settings.host}]'}:{server.port}/v1"
     log.info("serving on %s, route %s", base_url, settings.route)
     announce(f"CLIProxyAPI serves on {base_url} (route: {settings.route}). Stop it with Ctrl-C.")
     if settings.route == "demo":
         _show_demo(base_url, settings.api_key, announce)
-    _wait(leave)
+    _wait(controls.wanted)
     server.stop()
     log.info("stopped")
-    return 0
 
 
-def _on_signals(store: SettingsStore, leave: threading.Event) -> None:
+def _on_signals(store: SettingsStore, controls: HeadlessControls) -> None:
     def reload(*_: object) -> None:
         # The signal arrives between two instructions of the main thread, which may hold the log's lock.
         threading.Thread(target=_reload, args=(store,), daemon=True).start()
 
     def stop(*_: object) -> None:
-        leave.set()
+        controls.quit()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

@@ -11,20 +11,27 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from core import __version__
-from core.errors import CredentialLocked
 from core.instance import running_instances
-from core.log import logging_to, redact
+from core.log import last_lines, logging_to, redact
 from core.paths import Paths
 from core.settings import LOG_LEVELS, ROUTES, Settings, SettingsError, SettingsStore
+from installers.mechanism import MARK
+
+from .autostart_cli import autostart
+from .uninstall_cli import uninstall
 
 log = logging.getLogger("cliproxyapi")
 
 FAILED, USAGE, BAD_SETTINGS, INTERRUPTED = 1, 64, 78, 130
+
+# The pages of the dashboard, the one that opens by itself at the front.
+PAGES = ("overview", "account", "settings", "logs", "about", "welcome")
 
 _MODEL = "claude-sonnet-4-6"
 
@@ -35,6 +42,8 @@ class Context:
 
     paths: Paths
     debug: bool
+    # The system started us: nobody is there to be asked, or to see a window.
+    autostarted: bool = False
 
     def settings(self, **flags: Any) -> SettingsStore:
         """Raises SettingsError."""
@@ -50,13 +59,15 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except click.UsageError as error:
         _complain(f"{error.format_message()} `cliproxyapi --help` shows what there is.")
-        return USAGE
+        return _as_launchd_wants(USAGE, arguments)
     except click.ClickException as error:
         _complain(error.format_message())
         return FAILED
     except SettingsError as error:
         _complain(str(error))
-        return BAD_SETTINGS
+        if MARK in arguments:
+            _log_error(str(error))
+        return _as_launchd_wants(BAD_SETTINGS, arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -68,7 +79,23 @@ def run(arguments: Sequence[str]) -> int:
         what = str(error) or type(error).__name__
         _complain(f"Something went wrong: {what}. Run it again as `cliproxyapi --debug …` to see more.")
         return FAILED
-    return result if isinstance(result, int) else 0
+    return _as_launchd_wants(result, arguments) if isinstance(result, int) else 0
+
+
+def _as_launchd_wants(code: int, arguments: Sequence[str]) -> int:
+    """The exit code of an end that was meant. launchd starts again, for ever, what ends with another code than 0: for
+    it, a busy port and bad settings are no reason, and only a crash is. systemd knows which codes are final."""
+    if code == 0 or MARK not in arguments:
+        return code
+    from installers.launch_agent import started_by_launchd
+
+    return 0 if started_by_launchd(os.environ) else code
+
+
+def _log_error(message: str) -> None:
+    """For those who were not there: what the system started has no terminal."""
+    with logging_to(Paths.find(os.environ), "info"):
+        log.error("%s", message)
 
 
 def _complain(message: str) -> None:
@@ -89,13 +116,18 @@ def _forget_standard_output() -> None:
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cliproxyapi", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@click.option(MARK, is_flag=True, hidden=True, help="Started by the system: open nothing, ask nothing.")
 @click.pass_context
-def cli(context: click.Context, debug: bool) -> int | None:
+def cli(context: click.Context, debug: bool, autostarted: bool) -> int | None:
     """A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in."""
-    context.obj = Context(Paths.find(os.environ), debug)
+    context.obj = Context(Paths.find(os.environ), debug, autostarted)
     if context.invoked_subcommand is None:
-        return _serve(context.obj, {})
+        return _serve(context.obj, {}, ask=True)
     return None
+
+
+cli.add_command(autostart)
+cli.add_command(uninstall)
 
 
 @cli.command()
@@ -110,16 +142,20 @@ def serve(context: Context, port: int | None, host: str | None, route: str | Non
     if demo and route not in (None, "demo"):
         raise click.UsageError("--demo is a route of its own; leave --route out.")
     flags = {"port": port, "host": host, "route": "demo" if demo else route}
-    return _serve(Context(context.paths, context.debug or debug), flags)
+    return _serve(replace(context, debug=context.debug or debug), flags)
 
 
-def _serve(context: Context, flags: dict[str, Any]) -> int:
+def _serve(context: Context, flags: dict[str, Any], *, ask: bool = False) -> int:
     if context.debug:
         flags = {**flags, "log_level": LOG_LEVELS[0]}
     store = context.settings(**flags)
     with logging_to(context.paths, store.current.log_level, console=context.debug) as problem:
         for warning in [*store.warnings, *([problem] if problem else [])]:
             _complain(warning)
+        if ask and sys.stdin.isatty():
+            from .sign_in_cli import ensure_signed_in
+
+            ensure_signed_in(context.paths, store)
         from .app import run_server
 
         try:
@@ -152,6 +188,19 @@ def chat(context: Context, text: str, model: str | None, port: int | None) -> in
     with LocalProxy(settings) as proxy:
         proxy.chat(text, model, lambda part: click.echo(part, nl=False))
     click.echo()
+    return 0
+
+
+@cli.command("open")
+@click.option("--print", "only_print", is_flag=True, help="Print the link instead of opening a browser.")
+@click.option("--page", type=click.Choice(PAGES), default=PAGES[0], show_default=True, help="Which page.")
+@click.option("--port", type=int, help="Of the server on this port, where several run.")
+@click.pass_obj
+def open_dashboard(context: Context, only_print: bool, page: str, port: int | None) -> int:
+    """Open the dashboard in a browser, with a link that works once, for two minutes."""
+    from .open_cli import open_link
+
+    open_link(context.paths, page, port, only_print=only_print)
     return 0
 
 
@@ -195,7 +244,7 @@ def models(context: Context, port: int | None) -> int:
 @click.pass_obj
 def logs(context: Context, follow: bool, lines: int) -> int:
     """Show the log. It holds no message of yours, and no key."""
-    from .logs import follow_lines, last_lines
+    from .logs import follow_lines
 
     path = context.paths.log_file
     if not path.exists() and not follow:
@@ -209,47 +258,44 @@ def logs(context: Context, follow: bool, lines: int) -> int:
 
 
 @cli.command()
+@click.option("--claude", is_flag=True, help="With your Claude plan, through Claude Code.")
+@click.option("--console", is_flag=True, help="To the Console, through Anthropic's `ant`.")
 @click.option("--api-key", is_flag=True, help="Store an API key of the Console (platform.claude.com).")
+@click.option("--oauth", is_flag=True, help="With the OAuth app of your own organisation, which the settings name.")
+@click.option("--no-browser", is_flag=True, help="With --oauth: show the address, and take a pasted code.")
 @click.pass_obj
-def login(context: Context, api_key: bool) -> int:
-    """Sign in. The key is read from a prompt or from standard input, never from the command line."""
-    if not api_key:
-        raise click.UsageError("Choose how to sign in: `cliproxyapi login --api-key`.")
-    from core.credentials.api_key import ApiKeyStore, checked
+def login(context: Context, no_browser: bool, **ways: bool) -> int:
+    """Sign in. A key or a code is read from a prompt or from standard input, never from the command line."""
+    from .sign_in_cli import WAYS, SignInDialog
 
-    from .client import verify_api_key
-
-    store = ApiKeyStore(context.paths, os.environ)
-    settings = context.settings().current
-    if sys.stdin.isatty():
-        given = click.prompt("API key (it is not shown)", hide_input=True, err=True)
-    else:
-        given = sys.stdin.readline()
-    try:
-        key = checked(given)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    verify_api_key(settings.upstream_url, key)
-    try:
-        place = store.store(key)
-    except OSError as error:
-        raise click.ClickException(f"The key cannot be stored: {error.strerror}: {error.filename}.") from None
-    click.echo(f"Claude accepts this key. It is stored in {place}.")
+    named = [way.flag for way in WAYS if ways[way.flag.replace("-", "_")]]
+    if len(named) > 1 or (no_browser and named != ["oauth"]) or not (named or sys.stdin.isatty()):
+        flags = ", ".join(f"--{way.flag}" for way in WAYS)
+        raise click.UsageError(f"Choose how to sign in: one of {flags}. --no-browser goes with --oauth.")
+    dialog = SignInDialog(context.paths, context.settings(), browser=not no_browser)
+    way = named[0] if named else dialog.choose()
+    if way is not None:
+        dialog.sign_in(way)
     return 0
 
 
 @cli.command()
 @click.pass_obj
 def logout(context: Context) -> int:
-    """Forget the API key that was stored here."""
-    from core.credentials.api_key import ENVIRONMENT_VARIABLE, ApiKeyStore
+    """Forget what was stored here, and leave the sign-in of Claude Code alone until you sign in here again."""
+    from .sign_in_cli import SignInDialog
 
-    store = ApiKeyStore(context.paths, os.environ)
-    try:
-        forgotten = store.delete()
-    except (CredentialLocked, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    click.echo("The stored API key is forgotten." if forgotten else "No API key was stored here.")
-    if store.from_environment():
-        click.echo(f"{ENVIRONMENT_VARIABLE} is still set, and is used.")
+    SignInDialog(context.paths, context.settings()).sign_out()
     return 0
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a report without secrets (zip).")
+@click.pass_obj
+def doctor(context: Context, as_json: bool, report: Path | None) -> int:
+    """Look at sign-ins, the network, the port and the programs beside, and say what to do. Exits with 1 where there is
+    a problem."""
+    from .doctor_cli import run_doctor
+
+    return run_doctor(context.paths, context.settings(), as_json=as_json, report=report)

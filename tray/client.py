@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import click
 import httpx
-import truststore
 
-from core import __version__, json_codec, sse
+from core import json_codec, sse
+from core.credentials import key_check
 from core.json_codec import list_or_empty, object_or_empty
-from core.messages import ANTHROPIC_VERSION
 from core.settings import Settings
-from core.upstreams.anthropic_http import proxy_for
 
 _SERVICE = "cliproxyapi"
 
 _SIGN_INS: Mapping[str, str] = {
     "signed_in": "signed in",
-    "not_signed_in": "not signed in: store an API key with `cliproxyapi login --api-key`",
-    "expired": "expired: run `claude auth login`",
-    "refused": "not accepted: Claude refused this sign-in; choose another route",
+    "not_signed_in": "not signed in: `cliproxyapi login` shows the ways",
+    "expired": "expired, renewed by the next request",
+    "renewal_failed": "expired, and could not be renewed: sign in again with `cliproxyapi login`",
+    "damaged": "damaged: `cliproxyapi doctor` says what is wrong",
+    "refused": "not accepted: Claude refused this sign-in; choose another route, or try again with "
+    "`cliproxyapi login --claude`",
     "locked": "the keyring that holds the API key is locked: unlock it",
     "not_needed": "not needed",
 }
@@ -35,9 +34,8 @@ class LocalProxy:
     """The proxy that runs where `settings` say. Failures are click's exceptions: one sentence each."""
 
     def __init__(self, settings: Settings) -> None:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-        self._address = (host, settings.port)
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+        self._address = (_reachable(settings.host), settings.port)
+        self.url = address_of(settings.host, settings.port)
         headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         # An answer may take as long as Claude thinks.
         timeout = httpx.Timeout(600, connect=5)
@@ -105,6 +103,16 @@ class LocalProxy:
             return False
 
 
+def address_of(host: str, port: int) -> str:
+    """Where a server that listens on `host` is reached from this machine."""
+    host = _reachable(host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
 def status_lines(state: Mapping[str, Any]) -> list[str]:
     """`LocalProxy.status` for people."""
     if not state["running"]:
@@ -125,28 +133,11 @@ def status_lines(state: Mapping[str, Any]) -> list[str]:
 
 
 def verify_api_key(upstream_url: str, key: str) -> None:
-    """Ask Claude for its list of models with `key`. Raises click's exception where it is not accepted."""
-    headers = {
-        "x-api-key": key,
-        "anthropic-version": ANTHROPIC_VERSION,
-        "user-agent": f"cliproxyapi/{__version__}",
-    }
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    url = f"{upstream_url}/v1/models"
+    """Raises click's exception where Claude does not accept `key`."""
     try:
-        with httpx.Client(verify=context, proxy=proxy_for(url, os.environ), trust_env=False, timeout=30) as client:
-            answer = client.get(url, headers=headers)
-    except (httpx.HTTPError, ValueError) as error:
-        raise click.ClickException(
-            f"The key was not stored, as Claude cannot be reached to verify it: {error}. Check the network connection."
-        ) from None
-    if answer.status_code in (401, 403):
-        said = _error_of(answer.content, answer.status_code)
-        raise click.ClickException(f"Claude did not accept this key, so it was not stored: {said}")
-    if not answer.is_success:
-        raise click.ClickException(
-            f"The key was not stored, as Claude could not verify it: status {answer.status_code}. Try again."
-        )
+        key_check.verify_api_key(upstream_url, key)
+    except key_check.KeyNotVerified as error:
+        raise click.ClickException(error.message) from None
 
 
 def _show_chunk(data: bytes, show: Callable[[str], None]) -> bool:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 # A person reads along; nobody waits for the millisecond.
 _LOOK_SECONDS = 0.3
-
-
-def last_lines(path: Path, count: int) -> Iterable[str]:
-    """The last `count` lines, of the file before this one too where this one is short."""
-    lines: deque[str] = deque(maxlen=count)
-    for file in (path.with_name(f"{path.name}.1"), path):
-        with contextlib.suppress(OSError), file.open(encoding="utf-8", errors="replace") as log:
-            lines.extend(line.rstrip("\n") for line in log)
-    return lines
 
 
 def follow_lines(path: Path) -> Iterator[str]:

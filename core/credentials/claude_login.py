@@ -1,7 +1,7 @@
 """The Claude sign-in that Claude Code stored: read fresh for each use, never written, never refreshed by us.
 
-Where it lies and what it looks like: `.credentials.json` with `{"claudeAiOauth": {"accessToken", "expiresAt" (ms since
-1970), "subscriptionType", …}}`, as Claude Code 2.1 writes it.
+Where it lies and what it looks like: `.credentials.json`, or an item of the keychain of macOS, with
+`{"claudeAiOauth": {"accessToken", "expiresAt" (ms since 1970), "subscriptionType", …}}`, as Claude Code 2.1 writes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 
 from .. import json_codec
 from ..errors import CredentialRefused, NotSignedIn, ProxyError
-from ..json_codec import object_or_empty
+from ..json_codec import list_or_empty, object_or_empty
+from .keychain import Keychain
 
 log = logging.getLogger("cliproxyapi.credentials")
 
@@ -52,12 +53,15 @@ class ClaudeLogin:
 
     @property
     def expired(self) -> bool:
-        return self.expires_at is not None and time.time() >= self.expires_at
+        return self.expires_within(0)
+
+    def expires_within(self, seconds: float) -> bool:
+        return self.expires_at is not None and time.time() + seconds >= self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A file that is there and is no sign-in; `problem` names it and says why."""
+    """Something that is there and is no sign-in; `problem` names it and says why."""
 
     problem: str
 
@@ -65,9 +69,10 @@ class Unusable:
 class ClaudeLoginStore:
     """Finds the sign-in of this machine. Any thread may ask; nothing is cached, because others write it."""
 
-    def __init__(self, environ: Mapping[str, str], home: Path | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str], home: Path | None = None, keychain: Keychain | None = None) -> None:
         self._environ = environ
         self._home = home
+        self.keychain = keychain or Keychain(environ, lambda: False)
         self._lock = threading.Lock()
         self._warned: set[str] = set()
 
@@ -80,21 +85,30 @@ class ClaudeLoginStore:
             return ClaudeLogin(token, TOKEN_VARIABLE, None, None, f"token {_digest(token)}")
         found: list[ClaudeLogin] = []
         problems: list[str] = []
-        for path in self.files():
-            match read_login(path):
-                case None:
-                    pass
-                case Unusable(problem):
-                    problems.append(problem)
-                case login:
-                    found.append(login)
-                    self._warn_if_open(path)
+        for login in self.all():
+            if isinstance(login, Unusable):
+                problems.append(login.problem)
+            else:
+                found.append(login)
         if found:
             # The first of equals: `max` keeps the order of the places.
             return max(found, key=lambda login: login.expires_at or float("inf"))
         if problems:
             raise NotSignedIn(f"{problems[0]}. {_LOGIN} again.")
         return None
+
+    def all(self) -> list[ClaudeLogin | Unusable]:
+        """Everything that is stored, in the order in which it counts among equals."""
+        stored: list[ClaudeLogin | Unusable] = []
+        for path in self.files():
+            login = read_login(path)
+            if isinstance(login, ClaudeLogin):
+                self._warn_if_open(path)
+            stored += [login] if login is not None else []
+        item = self.keychain.read()
+        if item is not None:
+            stored.append(parse_login(item, self.keychain.source))
+        return stored
 
     def files(self) -> Sequence[Path]:
         """Where sign-ins lie, in the order of Claude Code."""
@@ -125,7 +139,12 @@ class DirectCredential:
         self._refused: tuple[str, CredentialRefused] | None = None
 
     def headers(self) -> Mapping[str, str]:
-        """Raises NotSignedIn, SignInExpired, and CredentialRefused where the same sign-in was refused before."""
+        """Raises as `login` and `headers_of`."""
+        return self.headers_of(self.login())
+
+    def login(self) -> ClaudeLogin:
+        """The sign-in to use, however old. Raises NotSignedIn, and CredentialRefused where the same one was refused
+        before."""
         login = self._store.find()
         if login is None:
             raise NotSignedIn(f"There is no Claude sign-in on this machine. {_LOGIN}, or choose another route.")
@@ -134,6 +153,10 @@ class DirectCredential:
             if identity == login.identity:
                 raise CredentialRefused(refusal.message, headers=refusal.headers)
             self._refused = None
+        return login
+
+    def headers_of(self, login: ClaudeLogin) -> Mapping[str, str]:
+        """Raises SignInExpired."""
         if login.expired:
             raise SignInExpired(f"The Claude sign-in in {login.source} has expired. {_LOGIN} again.")
         return {"authorization": f"Bearer {login.token}", "anthropic-beta": OAUTH_BETA}
@@ -144,9 +167,12 @@ class DirectCredential:
         if login is not None:
             self._refused = (login.identity, error)
 
-    @property
-    def is_refused(self) -> bool:
-        return self._refused is not None
+    def is_refused(self, login: ClaudeLogin) -> bool:
+        return self._refused is not None and self._refused[0] == login.identity
+
+    def check_again(self) -> None:
+        """The person asks to try a refused sign-in once more."""
+        self._refused = None
 
 
 def read_login(path: Path) -> ClaudeLogin | Unusable | None:
@@ -161,6 +187,11 @@ def read_login(path: Path) -> ClaudeLogin | Unusable | None:
         return Unusable(f"{path} cannot be read: {error.strerror}")
     if isinstance(data, Unusable):
         return data
+    return parse_login(data, str(path))
+
+
+def parse_login(data: bytes, path: str) -> ClaudeLogin | Unusable:
+    """The sign-in in `data`, which lay at `path`."""
     if not data.strip():
         return Unusable(f"{path} is empty")
     try:
@@ -187,7 +218,7 @@ def _read(path: Path) -> bytes | Unusable:
     return data if len(data) <= _LARGEST_FILE else Unusable(f"{path} is too large to be a sign-in")
 
 
-def _login_of(path: Path, value: Any, organization: Any) -> ClaudeLogin | Unusable:
+def _login_of(path: str, value: Any, organization: Any) -> ClaudeLogin | Unusable:
     if not isinstance(value, dict):
         return Unusable(f"{path}: claudeAiOauth is no object")
     fields = object_or_empty(value)
@@ -203,13 +234,15 @@ def _login_of(path: Path, value: Any, organization: Any) -> ClaudeLogin | Unusab
     if expires is not None and (isinstance(expires, bool) or not isinstance(expires, (int, float))):
         return Unusable(f"{path}: expiresAt is no number")
     plan = fields.get("subscriptionType")
+    # A renewal may bring them in another order.
+    scopes = sorted(map(str, list_or_empty(fields.get("scopes"))))
     owner = [organization, *(fields.get(name) for name in ("accountUuid", "organizationUuid", "subscriptionType"))]
     return ClaudeLogin(
         token=token,
-        source=str(path),
+        source=path,
         expires_at=None if expires is None else expires / 1000,
         plan=plan if isinstance(plan, str) else None,
-        identity=f"{path} {_digest(repr([*owner, fields.get('rateLimitTier'), fields.get('scopes')]))}",
+        identity=f"{path} {_digest(repr([*owner, fields.get('rateLimitTier'), scopes]))}",
     )
 
 

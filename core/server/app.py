@@ -7,6 +7,7 @@ frame through `relay` or as a whole through `collect`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import importlib
 import logging
@@ -18,26 +19,29 @@ from typing import Any, cast
 
 from .. import __version__, json_codec, sse
 from ..answers import Accumulator
-from ..credentials.api_key import ApiKeyStore
-from ..credentials.claude_login import ClaudeLoginStore
+from ..credentials.desk import SignInDesk
+from ..credentials.stores import Stores
+from ..dashboard.access import SESSION_HEADER, check_page
+from ..dashboard.controls import Controls, NoControls, NoSignIns, SignIns
+from ..dashboard.dashboard import Dashboard
 from ..dialects import messages as native
 from ..dialects.chat_completions.chunks import ChunkEncoder
 from ..dialects.chat_completions.completion import FINISH_REASONS, render_completion
 from ..dialects.chat_completions.errors import render_error
 from ..dialects.chat_completions.reasoning import ThinkingMemory
-from ..dialects.chat_completions.request import ChatRequest, Defaults, ignored_header, parse_request
-from ..errors import InternalError, InvalidRequest, ProxyError, ProxyStopping, UpstreamError
+from ..dialects.chat_completions.request import ChatRequest, Defaults, parse_request
+from ..errors import InternalError, InvalidRequest, ProxyError, ProxyStopping
 from ..gateway import Gateway
-from ..healing import Lesson, Lessons, diagnose
+from ..healing import Lessons
 from ..log import redact
 from ..paths import Paths
 from ..routes import RouteTable
-from ..settings import SettingsStore
-from ..status import StatusBoard
-from ..upstreams import UpstreamRequest
+from ..settings import SettingsError, SettingsStore
+from ..status import StatusBoard, after_failure, with_request
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
-from . import models
+from . import control, models, request_log
+from .calls import ChatCall, NativeCall, invalid_json
 from .downstream import ClientGone, Downstream, Receive, Scope, Send
 from .guard import Guard, OriginRefused
 from .relay import HEARTBEAT_SECONDS, ChatRelay, NativeRelay
@@ -69,12 +73,18 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     HELLO: ("GET", "HEAD"),
 }
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
-# Of a native client's headers only these go on; its own credential and what names its program stay here.
-_FORWARDED_HEADERS = ("anthropic-version", "anthropic-beta", "content-type")
-# Of the upstream's headers these come back to a native client.
-_RETURNED_HEADERS = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
-
+WELCOME, DASHBOARD, API = "/welcome", "/dashboard/", "/api/"
+ACTIVATE, QUIT, RELOAD, SESSION = "/api/activate", "/api/quit", "/api/reload", "/api/session"
+# These prove themselves by the token of the lock file.
+_CONTROL = frozenset({ACTIVATE, QUIT, RELOAD})
 _LARGE_BODY_BYTES = 512 * 1024
+
+# Where a link from outside may lead.
+DASHBOARD_PATHS: Mapping[str, str] = {
+    "welcome": WELCOME,
+    **{name: f"{DASHBOARD}{name}" for name in ("account", "settings", "logs", "about")},
+}
+_NO_STORE: Mapping[str, str] = {"cache-control": "no-store", "cross-origin-resource-policy": "same-origin"}
 
 _STOPPING = "This proxy is being stopped or restarted. Try again in a moment."
 
@@ -96,16 +106,20 @@ class App:
     def __init__(
         self,
         settings: SettingsStore,
-        api_keys: ApiKeyStore,
-        logins: ClaudeLoginStore,
+        stores: Stores,
         board: StatusBoard,
         paths: Paths,
         tuning: Tuning | None = None,
+        *,
+        token: str = "",
+        desk: SignInDesk | None = None,
+        sign_ins: SignIns | None = None,
+        controls: Controls | None = None,
     ) -> None:
+        """`token` is that of the lock file; without one, no other program controls the server."""
         self._paths = paths
         self._settings = settings
-        self._api_keys = api_keys
-        self._logins = logins
+        self._stores = stores
         self._board = board
         self._tuning = tuning or Tuning()
         self._instance = secrets.token_hex(8)
@@ -115,6 +129,18 @@ class App:
         self._routes: RouteTable
         self._gateway: Gateway
         self._model_pages: models.ModelPages
+        self._token = token
+        self._controls = controls or NoControls()
+        self._dashboard = Dashboard(
+            settings,
+            stores,
+            board,
+            paths,
+            desk=desk or SignInDesk(),
+            sign_ins=sign_ins or NoSignIns(),
+            controls=self._controls,
+            routes=lambda: self._routes,
+        )
         self._stopping = False
         self._working: set[asyncio.Task[None]] = set()
 
@@ -138,18 +164,21 @@ class App:
         self._stopping = False
         self._routes = RouteTable(
             self._settings,
-            self._api_keys,
-            self._logins,
+            self._stores,
+            self._board,
+            self._paths,
             timeouts=self._tuning.timeouts,
             demo=DemoUpstream(seconds_per_word=self._tuning.demo_word),
         )
         self._gateway = Gateway(self._routes, self._board)
         self._model_pages = models.ModelPages(self._paths, self._routes, self._gateway)
-        self._board.post(running=True)
+        self._board.post(server="running", failure=None)
+        looking = asyncio.create_task(self._routes.sign_in())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        looking.cancel()
         await self._routes.close()
-        self._board.post(running=False)
+        self._board.post(server="stopped")
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,11 +193,22 @@ class App:
         except Exception:
             await self._answer_error(path, downstream, _internal_error())
         finally:
-            _log_request(path, downstream)
+            self._note_request(path, downstream)
+
+    def _note_request(self, path: str, downstream: Downstream) -> None:
+        if path == HEALTH or (_is_looked_at(path, downstream) and downstream.error is None):
+            return
+        note = request_log.note_of(path, downstream)
+        request_log.write(note, whole=downstream.finished)
+        if path in _METHODS and path not in (BANNER, HELLO):
+            self._board.change(lambda status: with_request(status, note))
 
     async def _dispatch(self, path: str, downstream: Downstream) -> None:
         method: str = downstream.scope["method"]
         self._let_pass(method, path, downstream)
+        if _is_dashboard(path):
+            await self._dashboard_page(method, path, downstream)
+            return
         if method == "OPTIONS" and downstream.extra:
             await downstream.answer(204, b"", _preflight_headers(path, downstream))
             return
@@ -257,7 +297,8 @@ class App:
             if not downstream.started:
                 raise
             # The body is left without its end on purpose: the connection breaks behind the error.
-            self._board.post(last_error=error.code, last_error_at=time.time())
+            downstream.error = error.code
+            self._note_failure(call, error)
             await relay.fail(error)
         except ClientGone:
             raise
@@ -334,12 +375,74 @@ class App:
             "upstream": {"last_ok": status.last_ok, "last_error": status.last_error},
         }
 
+    def _note_failure(self, call: ChatCall, error: ProxyError) -> None:
+        """A stream broke after it had begun, which the gateway counted as a success."""
+        now, told = time.time(), error.upstream_headers
+        self._board.change(lambda status: after_failure(status, call.route, error.code, told, now))
+
+    # The dashboard, and the programs of the same person
+
+    async def _dashboard_page(self, method: str, path: str, downstream: Downstream) -> None:
+        if path.startswith(API):
+            # Not even a page that may use the proxy may read this.
+            downstream.extra = []
+            header = downstream.header
+            check_page(header(b"sec-fetch-site"), header(b"origin"), header(b"host"))
+            if path in _CONTROL:
+                control.check_token(header(control.TOKEN_HEADER), self._token)
+            elif path != SESSION:
+                self._dashboard.access.check_session(header(SESSION_HEADER))
+        if self._stopping:
+            raise ProxyStopping(_STOPPING)
+        match (method, path):
+            case ("POST", "/api/activate"):
+                await self._activate(downstream)
+            case ("POST", "/api/quit"):
+                await downstream.answer(200, b"{}", _NO_STORE)
+                self._controls.quit()
+            case ("POST", "/api/reload"):
+                # Another program of the same person changed settings or sign-ins.
+                await self._reload(downstream)
+            case ("GET", "/api/events"):
+                await self._events(downstream)
+            case _:
+                await self._page(downstream)
+
+    async def _activate(self, downstream: Downstream) -> None:
+        """A link to the dashboard that works once, in answer to a program of the same person."""
+        host, port = downstream.scope["server"]
+        name = "127.0.0.1" if host in ("0.0.0.0", "::1", "::") else host  # noqa: S104
+        page = json_codec.object_or_empty(_json(await downstream.read_body())).get("page")
+        path = DASHBOARD_PATHS.get(str(page), "/")
+        url = f"http://{name}:{port}{path}#token={self._dashboard.access.mint()}"
+        await downstream.answer(200, json_codec.encode({"url": url}), _NO_STORE)
+
+    async def _events(self, downstream: Downstream) -> None:
+        await downstream.start(200, [("content-type", "text/event-stream"), *_NO_STORE.items()])
+        log = self._paths.log_file if b"log=1" in downstream.scope["query_string"] else None
+        with contextlib.suppress(ProxyStopping):
+            await self._race(self._dashboard.events.serve(downstream.write, log=log), downstream)
+        await downstream.write(b"", last=True)
+
+    async def _reload(self, downstream: Downstream) -> None:
+        """Settings and sign-ins are looked at anew, also those that were refused."""
+        await downstream.read_body()
+        try:
+            await asyncio.to_thread(self._settings.reload)
+        except SettingsError as error:
+            raise InvalidRequest(str(error), code="bad_setting") from error
+        self._stores.look_again()
+        sign_in = await self._routes.sign_in()
+        told = {"route": sign_in.route, "state": sign_in.state, "missing": sign_in.missing}
+        await downstream.answer(200, json_codec.encode(told), {"cache-control": "no-store"})
+
     async def _page(self, downstream: Downstream) -> None:
         if self._pages is None:
             # FastAPI costs a quarter of a second to import; it must not hold up the open streams meanwhile.
             pages = await asyncio.to_thread(importlib.import_module, "core.server.pages")
             self._pages = cast(
-                "Callable[[Scope, Receive, Send], Awaitable[None]]", pages.build(self._instance, sorted(_METHODS))
+                "Callable[[Scope, Receive, Send], Awaitable[None]]",
+                pages.build(self._instance, sorted(_METHODS), self._dashboard),
             )
         await downstream.hand_over(self._pages)
 
@@ -368,6 +471,7 @@ class App:
             task.cancel()
 
     async def _answer_error(self, path: str, downstream: Downstream, error: ProxyError) -> None:
+        downstream.error = error.code or str(error.status)
         if downstream.started:
             return
         headers = dict(error.headers)
@@ -382,99 +486,13 @@ class App:
         await downstream.answer(status, body, headers, content_type=content_type)
 
 
-class ChatCall:
-    """A chat request on its way through the gateway: heals itself, and knows the headers of its answer."""
-
-    def __init__(self, chat: ChatRequest, downstream: Downstream, lessons: Lessons) -> None:
-        self._chat = chat
-        self._downstream = downstream
-        self._lessons = lessons
-        self._client = downstream.header(b"user-agent") or ""
-        self._left_out = lessons.apply(chat.body, self._client)
-        self._learned: list[Lesson] = []
-        self._route = ""
-        self._request_id: str | None = None
-
-    @property
-    def committed(self) -> bool:
-        return self._downstream.started
-
-    def chosen(self, route: str) -> None:
-        self._route = route
-        self._downstream.note(route=route, model=self._chat.body["model"])
-
-    def request(self) -> UpstreamRequest:
-        try:
-            return UpstreamRequest(json_codec.encode(self._chat.body))
-        except json_codec.JSONError as error:
-            raise _invalid_json(str(error)) from None
-
-    def heal(self, error: UpstreamError) -> bool:
-        lesson = diagnose(error.message, self._chat.body)
-        if lesson is None:
-            return False
-        if not lesson.change(self._chat.body):
-            return False
-        self._left_out.append(lesson.name)
-        self._learned.append(lesson)
-        return True
-
-    def note(self, upstream_headers: Mapping[str, str]) -> None:
-        self._request_id = upstream_headers.get("request-id")
-        # Only what helped is worth remembering.
-        for lesson in self._learned:
-            self._lessons.learn(lesson, self._chat.body["model"], self._client)
-
-    def headers(self) -> dict[str, str]:
-        """What the answer's headers say beside its content type."""
-        headers = {"x-cliproxyapi-route": self._route}
-        if self._request_id:
-            headers["x-request-id"] = self._request_id
-        if ignored := (*self._chat.ignored, *self._left_out):
-            headers["x-cliproxyapi-ignored"] = ignored_header(dict.fromkeys(ignored))
-        return headers
+def _is_looked_at(path: str, downstream: Downstream) -> bool:
+    """Somebody looks at the dashboard, which is no news for the log that it shows."""
+    return _is_dashboard(path) or (path == BANNER and "text/html" in (downstream.header(b"accept") or ""))
 
 
-class NativeCall:
-    """A native request on its way through the gateway: its bytes are the client's business and stay as they are."""
-
-    def __init__(self, path: str, body: bytes, downstream: Downstream) -> None:
-        self._path = path
-        self._body = body
-        self._downstream = downstream
-        self._route = ""
-
-    @property
-    def committed(self) -> bool:
-        return self._downstream.started
-
-    def chosen(self, route: str) -> None:
-        self._route = route
-        self._downstream.note(route=route, model=native.model_of(self._body))
-
-    def request(self) -> UpstreamRequest:
-        given = {name: self._downstream.header(name.encode()) for name in _FORWARDED_HEADERS}
-        query: bytes = self._downstream.scope["query_string"]
-        return UpstreamRequest(
-            self._body,
-            path=self._path,
-            query=query.decode("latin-1"),
-            headers={name: value for name, value in given.items() if value is not None},
-        )
-
-    def heal(self, error: UpstreamError) -> bool:
-        return False
-
-    def returned_headers(self, upstream: Mapping[str, str]) -> dict[str, str]:
-        headers = {
-            name: value
-            for name, value in upstream.items()
-            if name in _RETURNED_HEADERS or name.startswith("anthropic-")
-        }
-        headers["x-cliproxyapi-route"] = self._route
-        if "request-id" in headers:
-            headers["x-request-id"] = headers["request-id"]
-        return headers
+def _is_dashboard(path: str) -> bool:
+    return (path.startswith((DASHBOARD, API)) and path != HELLO) or path == WELCOME
 
 
 def _endpoint(path: str) -> str:
@@ -494,18 +512,14 @@ def _parsed(body: bytes, defaults: Defaults) -> ChatRequest:
     try:
         return parse_request(_json(body), defaults)
     except RecursionError:
-        raise _invalid_json("it is nested too deeply") from None
+        raise invalid_json("it is nested too deeply") from None
 
 
 def _json(body: bytes) -> Any:
     try:
         return json_codec.decode(body)
     except json_codec.JSONError as error:
-        raise _invalid_json(str(error)) from error
-
-
-def _invalid_json(why: str) -> InvalidRequest:
-    return InvalidRequest(f"The request body is not valid JSON: {why}.", code="invalid_json")
+        raise invalid_json(str(error)) from error
 
 
 def _completion_id() -> str:
@@ -559,23 +573,3 @@ def _preflight_headers(path: str, downstream: Downstream) -> dict[str, str]:
         "access-control-allow-headers": downstream.header(b"access-control-request-headers") or "content-type",
         "access-control-max-age": "600",
     }
-
-
-def _log_request(path: str, downstream: Downstream) -> None:
-    """Metadata only: never a header, never a body."""
-    if path == HEALTH:
-        return
-    first = "-" if downstream.first_write is None else f"{(downstream.first_write - downstream.opened_at) * 1000:.0f}"
-    log.info(
-        "%s %s %s route=%s model=%s first_ms=%s total_ms=%.0f input_tokens=%s output_tokens=%s%s",
-        downstream.scope["method"],
-        path[:80],
-        downstream.status or "-",
-        downstream.route or "-",
-        downstream.model or "-",
-        first,
-        downstream.age() * 1000,
-        downstream.usage.get("input_tokens", "-"),
-        downstream.usage.get("output_tokens", "-"),
-        "" if downstream.finished else " broken off",
-    )

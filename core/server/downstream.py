@@ -40,6 +40,8 @@ class Downstream:
         # For the log: which route and model served the request.
         self.route: str | None = None
         self.model: str | None = None
+        # The code of the error that it was told, if any.
+        self.error: str | None = None
         # Token counts as the upstream told them, so far: of an answer that broke off, those of its beginning.
         self.usage: Usage = {}
         # Headers that every answer to this request carries: CORS, where the person allowed a web page.

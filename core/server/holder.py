@@ -79,7 +79,7 @@ def _listening_inodes(table: Path, port: int) -> list[str]:
 
 def _from_lsof(port: int) -> str | None:
     command = ["/usr/sbin/lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
-    output = subprocess.run(command, capture_output=True, text=True, timeout=3, check=False).stdout  # noqa: S603
+    output = subprocess.run(command, capture_output=True, text=True, timeout=3, check=False).stdout
     fields = {line[0]: line[1:] for line in reversed(output.splitlines()) if line}
     return f"{fields['c']}, process {fields['p']}" if {"c", "p"} <= fields.keys() else None
 

@@ -24,7 +24,9 @@ _OPEN_FILES = 8192
 
 
 class PortUnavailable(OSError):
-    """The address cannot be bound; the message says who has it and what to do."""
+    """The address cannot be bound; the message says who has it and what to do, and `holder` names them."""
+
+    holder: str | None = None
 
 
 class QuietServer(uvicorn.Server):
@@ -55,9 +57,15 @@ class ServerThread:
     The port is bound when this is made, so that a port in use is an ordinary error before anything runs.
     """
 
-    def __init__(self, app: App, host: str, port: int) -> None:
-        """Raises PortUnavailable."""
+    def __init__(
+        self, app: App, host: str, port: int, *, on_crash: Callable[[BaseException | None], None] | None = None
+    ) -> None:
+        """`on_crash` is called on the server's own dying thread when it ends without having been asked to.
+
+        Raises PortUnavailable.
+        """
         raise_open_files_limit()
+        self._on_crash = on_crash
         self._app = app
         self._host = host
         self._sockets = bind(host, port)
@@ -72,7 +80,7 @@ class ServerThread:
                 return
             if not self._sockets:
                 self._sockets = bind(self._host, self.port)
-            self._run = _Run(self._app, self._sockets)
+            self._run = _Run(self._app, self._sockets, self._on_crash)
             self._run.start()
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -100,9 +108,13 @@ class ServerThread:
 class _Run:
     """One life of the server: a thread and an event loop."""
 
-    def __init__(self, app: App, sockets: list[socket.socket]) -> None:
+    def __init__(
+        self, app: App, sockets: list[socket.socket], on_crash: Callable[[BaseException | None], None] | None
+    ) -> None:
         self._app = app
         self._sockets = sockets
+        self._on_crash = on_crash
+        self._asked_to_stop = False
         self._thread = threading.Thread(target=self._main, name="server", daemon=True)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,6 +132,7 @@ class _Run:
             raise self._failure
 
     def stop(self, timeout: float) -> None:
+        self._asked_to_stop = True
         loop, server = self._loop, self._server
         if loop is None or server is None or not self.alive:
             return
@@ -134,7 +147,10 @@ class _Run:
         except BaseException as error:
             self._failure = error
         finally:
+            served = self._ready.is_set()
             self._ready.set()
+            if served and not self._asked_to_stop and self._on_crash is not None:
+                self._on_crash(self._failure)
             # A loop and all that hung on it are cycles; a person who restarts often should not pay for each.
             gc.collect()
 
@@ -200,17 +216,25 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise PortUnavailable(error.errno, _why(error, host, port)) from error
+        raise _unavailable(error, host, port) from error
     listener.setblocking(False)
     return listener
 
 
-def _why(error: OSError, host: str, port: int) -> str:
+def _unavailable(error: OSError, host: str, port: int) -> PortUnavailable:
+    holder = None
     if error.errno == errno.EADDRINUSE:
         # What looks for the holder is needed only now.
         from .holder import who_holds
 
         holder = who_holds(host, port) or "another program"
+    unavailable = PortUnavailable(error.errno, _why(error, host, port, holder))
+    unavailable.holder = holder
+    return unavailable
+
+
+def _why(error: OSError, host: str, port: int, holder: str | None) -> str:
+    if holder is not None:
         return f"port {port} on {host} is in use by {holder}. Stop it, or choose a port with --port"
     if error.errno == errno.EACCES:
         return f"port {port} needs special rights. Choose one above 1023 with --port"

@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import CredentialRefused, StreamTruncated, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from ..messages import ANTHROPIC_VERSION
 from ..settings import is_loopback
+from ..sleep import SleepWatch
 from . import UpstreamRequest
 
 # httpx and aiohttp cost a third of a second to import: that is paid by the first request, in a worker thread,
@@ -50,6 +51,10 @@ class Credential(Protocol):
         """The header that carries the secret, and `anthropic-beta` where it needs one. Raises ProxyError."""
         ...
 
+    def rejected(self, headers: Mapping[str, str]) -> None:
+        """Told that a request signed with `headers` got a 401: what they hold is of no use any more."""
+        ...
+
     def can_change(self) -> bool:
         """Whether reading it again after a 401 may bring another one."""
         ...
@@ -70,6 +75,7 @@ class AnthropicHTTP:
         *,
         timeouts: Timeouts | None = None,
         environ: Mapping[str, str] | None = None,
+        sleep: SleepWatch | None = None,
     ) -> None:
         self.route = route
         self.host = urlsplit(base_url).hostname or base_url
@@ -79,18 +85,21 @@ class AnthropicHTTP:
         self._environ = os.environ if environ is None else environ
         limit = self._timeouts
         self._limits = {"timeout": {"connect": limit.connect, "read": limit.read, "write": limit.read, "pool": None}}
-        self._transport: httpx.AsyncBaseTransport | None = None
+        self._pool: _Pool | None = None
+        self._sleep = sleep or SleepWatch()
         # The few that are asked for, parsed once.
         self._urls: dict[str, httpx.URL] = {}
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def open(self, request: UpstreamRequest) -> AsyncGenerator[HTTPAnswer]:
-        transport = self._transport or await self._open_transport()
+        signed = await self._credential.headers()
+        if self._sleep.woke():
+            await self._retire()
+        pool = self._pool or await self._open_pool()
         import aiohttp
         import httpx
 
-        signed = await self._credential.headers()
         betas = [given["anthropic-beta"] for given in (request.headers, signed) if "anthropic-beta" in given]
         headers = {
             "user-agent": USER_AGENT,
@@ -109,17 +118,25 @@ class AnthropicHTTP:
             content = _pieces(request.body)
         url = self._url(request.path, request.query)
         outgoing = httpx.Request(request.method, url, headers=headers, content=content, extensions=self._limits)
+        pool.answers += 1
         try:
             # Straight to the transport: what httpx's client does in between (cookies, redirects, its own sign-in) is
             # of no use here, and costs as much as all the rest.
-            response = await transport.handle_async_request(outgoing)
+            response = await pool.transport.handle_async_request(outgoing)
             response.request = outgoing
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            await pool.leave()
             raise self._translated(error) from error
+        except BaseException:
+            await pool.leave()
+            raise
         try:
+            if response.status_code == 401:
+                self._credential.rejected(signed)
             yield HTTPAnswer(response, self.host)
         finally:
             await response.aclose()
+            await pool.leave()
 
     def can_reread(self) -> bool:
         return self._credential.can_change()
@@ -129,17 +146,24 @@ class AnthropicHTTP:
 
     async def close(self) -> None:
         """Close every connection, open ones included."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.aclose()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.transport.aclose()
 
-    async def _open_transport(self) -> httpx.AsyncBaseTransport:
+    async def _retire(self) -> None:
+        """Connections that lay idle through a sleep are dead at the other end; those that answer go on."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.retire()
+
+    async def _open_pool(self) -> _Pool:
         async with self._opening:
-            if self._transport is None:
+            if self._pool is None:
                 # Importing and reading the trust store would hold up every open stream if done on the loop.
                 context = await asyncio.to_thread(_trusting_the_system)
-                self._transport = _transport_for(self._base_url, proxy_for(self._base_url, self._environ), context)
-            return self._transport
+                proxy = proxy_for(self._base_url, self._environ)
+                self._pool = _Pool(_transport_for(self._base_url, proxy, context))
+            return self._pool
 
     def _url(self, path: str, query: str) -> httpx.URL:
         import httpx
@@ -174,6 +198,27 @@ class AnthropicHTTP:
             f"{self.host} cannot be reached: {without_userinfo(why)}. Check the network connection, and HTTPS_PROXY "
             "and NO_PROXY if this machine needs a proxy."
         )
+
+
+class _Pool:
+    """A transport with its connections, and how many answers are read over it now."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self.transport = transport
+        self.answers = 0
+        self._retired = False
+
+    async def leave(self) -> None:
+        """An answer is over."""
+        self.answers -= 1
+        if self._retired and not self.answers:
+            await self.transport.aclose()
+
+    async def retire(self) -> None:
+        """Close once the last answer is over."""
+        self._retired = True
+        if not self.answers:
+            await self.transport.aclose()
 
 
 class HTTPAnswer:

@@ -91,6 +91,9 @@ class FakeRoutes:
             raise NotSignedIn("nobody is signed in")
         return self.upstream
 
+    async def instead_of(self, refused: Upstream) -> Upstream | None:
+        return None
+
 
 @dataclass
 class FakeCall:

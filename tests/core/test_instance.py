@@ -16,10 +16,10 @@ from core.paths import Paths
 HOLD = """
 import sys
 from pathlib import Path
-from core.instance import announced
+from core.instance import announced, new_token
 from core.paths import Paths
 home = Path(sys.argv[1])
-with announced(Paths(home, home, home, home / "run"), "127.0.0.1", int(sys.argv[2])):
+with announced(Paths(home, home, home, home / "run"), "127.0.0.1", int(sys.argv[2]), "token"):
     print("here", flush=True)
     sys.stdin.readline()
 """
@@ -60,7 +60,7 @@ def test_a_server_is_found_while_it_runs_and_not_after_that(paths: Paths) -> Non
 
 @pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX's")
 def test_the_file_is_for_its_owner_alone(paths: Paths) -> None:
-    with announced(paths, "127.0.0.1", 4003) as instance:
+    with announced(paths, "127.0.0.1", 4003, "token") as instance:
         assert instance is not None
         assert stat.S_IMODE((paths.run_dir / "server-4003.json").stat().st_mode) == 0o600
 
@@ -74,6 +74,6 @@ def test_what_a_crash_left_behind_is_passed_over(paths: Paths, text: str) -> Non
 
 def test_where_nothing_can_be_written_a_server_runs_all_the_same(paths: Paths) -> None:
     paths.run_dir.write_text("a file where the directory should be")
-    with announced(paths, "127.0.0.1", 4004) as instance:
+    with announced(paths, "127.0.0.1", 4004, "token") as instance:
         assert instance is None
     assert running_instances(paths) == []

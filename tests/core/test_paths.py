@@ -26,6 +26,24 @@ def test_otherwise_they_are_the_platforms() -> None:
     assert "cliproxyapi" in str(paths.config_dir)
 
 
+def test_every_file_that_has_a_name_is_known_by_it_and_nothing_else(tmp_path: Path) -> None:
+    paths = Paths.find({"CLIPROXYAPI_CONFIG_DIR": str(tmp_path / "a"), "CLIPROXYAPI_DATA_DIR": str(tmp_path / "b")})
+    named = {getattr(paths, name) for name, value in vars(Paths).items() if isinstance(value, property)}
+    ours = {*named, paths.server_file(3456), paths.log_file.with_name("cliproxyapi.log.3")}
+    ours.add(paths.models_file.with_name(".models.json.k3_x9ab0.tmp"))
+    theirs = {
+        paths.log_file.with_name("cliproxyapi.log.4"),
+        paths.config_file.with_name("config.toml.bak"),
+        paths.models_file.with_name("models_json"),
+        paths.run_dir / "server-3456.json.old",
+    }
+    assert list(paths.written_files()) == []
+    for path in ours | theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert set(paths.written_files()) == ours
+
+
 @posix
 def test_a_private_file_and_its_directory_belong_to_their_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file"

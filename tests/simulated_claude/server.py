@@ -20,14 +20,14 @@ from urllib.parse import parse_qs
 
 from . import answers, scenarios
 from .models import MODELS, find_model
+from .oauth import OAUTH_BETA, Provider, Reply
 from .scenarios import PLAIN, Event, Scenario
 from .shapes import VERSIONS, ApiError
 from .validation import estimated_tokens, validate_messages_request
 
-TEST_KEY = "sk-ant-api03-test"
-TEST_TOKEN = "sk-ant-oat01-test"
+TEST_KEY = "sk-ant-api03-s3cr3t-marker-test"
+TEST_TOKEN = "sk-ant-oat01-s3cr3t-marker-test"
 LARGEST_BODY = 32 * 1024 * 1024
-OAUTH_BETA = "oauth-2025-04-20"
 _BETAS = (
     OAUTH_BETA,
     "claude-code-20250219",
@@ -74,7 +74,7 @@ class SimulatedClaude:
     """Plays Anthropic's API at `url` while the `with` block is open.
 
     `requests` holds all that arrived. `script` is taken from its front, a scenario for each request of a message; then
-    it is `default` again.
+    it is `default` again. `provider` signs people in, and its tokens are accepted.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class SimulatedClaude:
         self.requests: list[Recorded] = []
         self.script: list[Scenario] = []
         self.default = PLAIN
+        self.provider = Provider()
         self.port = 0
 
     @property
@@ -108,6 +109,7 @@ class SimulatedClaude:
         self.requests.clear()
         self.script.clear()
         self.default = PLAIN
+        self.provider = Provider()
 
     def __enter__(self) -> SimulatedClaude:
         self._thread.start()
@@ -153,6 +155,10 @@ class SimulatedClaude:
 
     async def _answer(self, request: Recorded, connection: Connection) -> None:
         headers = {"request-id": answers.new_id("req"), "anthropic-organization-id": "org-simulated"}
+        reply = self.provider.reply(request.method, request.path, request.query, request.headers, request.body)
+        if reply is not None:
+            await self._send_reply(reply, connection, headers)
+            return
         failure = self._refusal_of_credential(request) or _refusal_of_headers(request)
         if failure is not None:
             await connection.send_error(failure, headers)
@@ -173,6 +179,16 @@ class SimulatedClaude:
             case _:
                 await connection.send_error(ApiError(404, "not_found_error", "Not found"), headers)
 
+    async def _send_reply(self, reply: Reply, connection: Connection, headers: dict[str, str]) -> None:
+        scenario = reply.scenario
+        if scenario is None:
+            await connection.send(reply.status, reply.body, {**headers, **reply.headers})
+            return
+        if scenario.reset_before_headers:
+            connection.reset()
+        await asyncio.sleep(scenario.stall)
+        await connection.send(scenario.status, scenario.body or b"", {**headers, **scenario.headers})
+
     def _refusal_of_credential(self, request: Recorded) -> ApiError | None:
         def refuse(message: str) -> ApiError:
             return ApiError(401, "authentication_error", message)
@@ -185,8 +201,8 @@ class SimulatedClaude:
             return refuse("x-api-key header is required")
         if token in self._keys:
             return None
-        if token not in self._tokens:
-            return refuse("Invalid bearer token")
+        if token not in self._tokens and (refusal := self.provider.refusal(token)) is not None:
+            return refuse(refusal)
         if OAUTH_BETA not in request.headers.get("anthropic-beta", ""):
             return refuse("OAuth authentication is currently not supported.")
         return None

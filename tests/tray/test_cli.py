@@ -17,7 +17,7 @@ import pytest
 
 from core import __version__
 
-GOOD_KEY = "sk-ant-api03-good"
+GOOD_KEY = "sk-ant-api03-s3cr3t-marker-good"
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from keyring.errors import PasswordDeleteError
 
-from core.credentials import api_key
+from core.credentials import secret_store
 from core.credentials.api_key import ApiKeyStore, checked
 from core.errors import CredentialLocked
 from core.paths import Paths
 
-KEY = "sk-ant-api03-mine"
-ENVIRONMENT = {"ANTHROPIC_API_KEY": " sk-ant-api03-elsewhere\n"}
+KEY = "sk-ant-api03-s3cr3t-marker-mine"
+ENVIRONMENT = {"ANTHROPIC_API_KEY": " sk-ant-api03-s3cr3t-marker-elsewhere\n"}
 
 
 class FakeKeyring:
@@ -79,7 +79,7 @@ def test_without_anything_there_is_none_and_no_keyring_is_touched(paths: Paths) 
 def test_the_environments_key_is_used_where_none_is_stored(paths: Paths) -> None:
     found = ApiKeyStore(paths, ENVIRONMENT, FakeKeyring()).find()
     assert found is not None
-    assert (found.value, found.source) == ("sk-ant-api03-elsewhere", "ANTHROPIC_API_KEY")
+    assert (found.value, found.source) == ("sk-ant-api03-s3cr3t-marker-elsewhere", "ANTHROPIC_API_KEY")
 
 
 def test_a_stored_key_wins_and_is_not_in_our_file(paths: Paths) -> None:
@@ -100,10 +100,10 @@ def test_the_keyring_is_asked_once_and_again_after_another_login(paths: Paths) -
     for _ in range(5):
         store.find()
     assert keyring.asked == 1
-    ApiKeyStore(paths, {}, keyring).store("sk-ant-api03-another")
+    ApiKeyStore(paths, {}, keyring).store("sk-ant-api03-s3cr3t-marker-another")
     found = store.find()
     assert found is not None
-    assert found.value == "sk-ant-api03-another"
+    assert found.value == "sk-ant-api03-s3cr3t-marker-another"
 
 
 def test_without_a_keyring_it_is_a_file_for_its_owner_alone(paths: Paths) -> None:
@@ -117,7 +117,7 @@ def test_without_a_keyring_it_is_a_file_for_its_owner_alone(paths: Paths) -> Non
 
 
 def test_a_keyring_that_waits_for_a_person_is_left_alone(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.05)
     keyring = WaitingKeyring()
     paths.data_dir.mkdir()
     paths.api_key_file.write_text('{"stored": "keyring"}')
@@ -129,7 +129,7 @@ def test_a_keyring_that_waits_for_a_person_is_left_alone(paths: Paths, monkeypat
 
 
 def test_a_keyring_that_waits_is_asked_once_in_a_while(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.2)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.2)
     keyring = WaitingKeyring()
     paths.data_dir.mkdir()
     paths.api_key_file.write_text('{"stored": "keyring"}')
@@ -143,7 +143,7 @@ def test_a_keyring_that_waits_is_asked_once_in_a_while(paths: Paths, monkeypatch
 
 
 def test_a_keyring_that_keeps_its_entry_is_no_logout(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.05)
     keyring = WaitingKeyring()
     paths.data_dir.mkdir()
     paths.api_key_file.write_text('{"stored": "keyring"}')
@@ -154,7 +154,7 @@ def test_a_keyring_that_keeps_its_entry_is_no_logout(paths: Paths, monkeypatch: 
 
 
 def test_a_keyring_that_is_unlocked_too_late_keeps_nothing(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_KEYRING_SECONDS", 0.05)
+    monkeypatch.setattr(secret_store, "_KEYRING_SECONDS", 0.05)
     keyring = WaitingKeyring()
     assert "file" in ApiKeyStore(paths, {}, keyring).store(KEY)
     keyring.unlocked.set()

@@ -14,7 +14,7 @@ import pytest
 from core.credentials.claude_login import ClaudeLoginStore, DirectCredential, SignInExpired
 from core.errors import CredentialRefused, NotSignedIn
 
-TOKEN = "sk-ant-oat01-stored"
+TOKEN = "sk-ant-oat01-s3cr3t-marker-stored"
 LATER = 4_000_000_000_000  # ms since 1970: the year 2096
 
 
@@ -132,7 +132,7 @@ WHOLE = json.dumps(login()).encode()
 BROKEN: dict[str, tuple[Any, str]] = {
     "empty": (b"", "is empty"),
     "blank": (b" \n", "is empty"),
-    "half-written": (WHOLE[:40], "half-written"),
+    "half-written": (WHOLE[:50], "half-written"),
     "cut in the token": (WHOLE[:35], "half-written"),
     "zeros after a crash": (b"\0" * 200, "half-written"),
     "no JSON": (b"not json", "not valid JSON"),
@@ -196,11 +196,14 @@ def test_odd_expiries(store: ClaudeLoginStore, path: Path, expires: Any) -> None
 
 def test_a_refused_sign_in_is_not_tried_again_until_it_is_another(store: ClaudeLoginStore, path: Path) -> None:
     credential = DirectCredential(store)
-    write(path, login(accountUuid="me", subscriptionType="pro"))
+    write(path, login(accountUuid="me", subscriptionType="pro", scopes=["one", "two"]))
     credential.refused(CredentialRefused("no"))
-    write(path, login("renewed", accountUuid="me", subscriptionType="pro", refreshToken="rotated"))
+    renewed = login("renewed", accountUuid="me", subscriptionType="pro", scopes=["two", "one"], refreshToken="rotated")
+    write(path, renewed)
     with pytest.raises(CredentialRefused, match="no"):
         credential.headers()
     write(path, login(accountUuid="me", subscriptionType="max"))
     assert credential.headers()
-    assert not credential.is_refused
+    found = store.find()
+    assert found is not None
+    assert not credential.is_refused(found)

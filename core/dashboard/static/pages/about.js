@@ -1,0 +1,49 @@
+// Which version this is, what it is made of, and what helps to find a fault.
+
+import { get } from "../api.js";
+import { copyButton, h, replace, toast } from "../dom.js";
+
+export const title = "About";
+
+export async function mount(root, { guarded }) {
+  const about = await get("about");
+  const report = h("div.lines");
+  const make = () =>
+    guarded(async () => {
+      const { text } = await get("diagnostics");
+      const save = h("button", { type: "button", onclick: () => download(text) }, "Save…");
+      replace(report, h("div.row", copyButton(() => text, "the report"), save), h("pre", { tabindex: "0", "aria-label": "The report" }, text));
+    }, toast);
+  root.append(
+    h("div.page-head", h("h1", title)),
+    h(
+      "div.stack",
+      h(
+        "section.card.lines",
+        { "aria-label": "Version" },
+        h("div.row", h("img", { src: "/dashboard/icon.svg", alt: "", width: 40, height: 40 }), h("div", h("h2", `CLIProxyAPI ${about.version}`), h("p.quiet", "A community tool, not made or supported by Anthropic. MIT license."))),
+      ),
+      h(
+        "section.card.lines",
+        { "aria-label": "Diagnostics" },
+        h("h2", "Diagnostics"),
+        h("p.quiet", "Versions, settings, states and the end of the log, for a report of a fault. Keys, tokens, e-mail addresses and your home's name are left out; read it before you share it."),
+        h("div.row", h("button", { type: "button", onclick: make }, "Show the Report")),
+        report,
+      ),
+      h(
+        "section.card.flush",
+        { "aria-label": "Licences" },
+        h("div.card-head", h("h2", "Made of")),
+        h("div.scroll", h("table", h("thead", h("tr", h("th", "Package"), h("th", "Version"), h("th", "Licence"))), h("tbody", about.licences.map((item) => h("tr", h("td", item.name), h("td", item.version), h("td", item.licence)))))),
+      ),
+    ),
+  );
+  return {};
+}
+
+function download(text) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/markdown" }));
+  h("a", { href: url, download: "cliproxyapi-diagnostics.md" }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}

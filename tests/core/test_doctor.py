@@ -1,0 +1,123 @@
+"""What the doctor says of what it sees, check by check."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from core import doctor
+from core.claude_cli import ClaudeCLI
+from core.instance import Instance
+from core.status import SignIn
+from tests.simulated_claude import SimulatedClaude
+from tests.stand_ins import stand_in
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_the_route_is_told_with_its_reason_and_the_others_with_their_step() -> None:
+    used = SignIn("direct", "signed_in", expires_at=2000.0, source="a file")
+    others = [SignIn("api-key", "not_signed_in", missing="Store a key."), used, SignIn("demo", "not_needed")]
+    first, second = doctor.chosen(used, others, "auto", 1000.0)
+    assert (first.verdict, first.todo) == ("ok", None)
+    assert "direct, the first of those that can work; it is signed in, from a file; it expires" in first.said
+    assert (second.said, second.todo) == ("The route api-key is not signed in.", "Store a key.")
+
+
+@pytest.mark.parametrize("state", ["refused", "renewal_failed", "damaged", "locked", "not_signed_in"])
+def test_a_sign_in_that_cannot_serve_is_a_problem(state: str) -> None:
+    [finding] = doctor.chosen(SignIn("direct", state, missing="Do this."), [], "direct", 0.0)  # type: ignore[arg-type]
+    assert (finding.verdict, finding.todo) == ("problem", "Do this.")
+
+
+def test_a_free_port_a_taken_one_and_our_own(taken: int) -> None:
+    [free] = doctor.port("127.0.0.1", free_port(), [])
+    assert free.verdict == "ok"
+    [busy] = doctor.port("127.0.0.1", taken, [])
+    assert busy.verdict == "problem"
+    assert f"Port {taken}" in busy.said
+    [ours] = doctor.port("127.0.0.1", taken, [Instance(1, "127.0.0.1", taken, "s3cr3t-marker")])
+    assert "of yours runs" in ours.said
+    assert ours.verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, None),
+        ({"https_proxy": "http://p:1"}, None),
+        ({"http_proxy": "http://p:1", "no_proxy": "localhost, 127.0.0.1"}, None),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ({"http_proxy": "http://p:1"}, "127.0.0.1,localhost"),
+        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "a.example,localhost"}, "a.example,localhost,127.0.0.1"),
+    ],
+)
+def test_a_proxy_that_would_be_asked_for_this_machine(environ: dict[str, str], expected: str | None) -> None:
+    findings = doctor.loopback_proxies(environ)
+    assert [expected in (finding.todo or "") for finding in findings if expected] == ([True] if expected else [])
+    assert bool(findings) == (expected is not None)
+
+
+def test_each_step_of_the_way_is_named(claude: SimulatedClaude) -> None:
+    steps = [finding.said.partition(":")[0] for finding in doctor.upstream(claude.url, {})]
+    assert steps == ["DNS", "TCP", "HTTP"]
+    assert claude.requests[-1].headers.keys().isdisjoint({"x-api-key", "authorization"})
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "said"),
+    [
+        ("https://nowhere.invalid", {}, "DNS: nowhere.invalid is not found"),
+        ("http://127.0.0.1:1", {}, "TCP: no connection to 127.0.0.1 port 1"),
+        (
+            "https://api.example",
+            {"https_proxy": "http://me:s3cr3t-marker@127.0.0.1:1"},
+            "TCP: no connection to 127.0.0.1",
+        ),
+    ],
+)
+def test_the_first_step_that_fails_is_the_last_one_told(url: str, environ: dict[str, str], said: str) -> None:
+    findings = doctor.upstream(url, environ)
+    assert said in findings[-1].said
+    assert findings[-1].verdict == "problem"
+    assert findings[-1].todo
+    assert "s3cr3t-marker" not in repr(findings)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_named() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with SimulatedClaude(ssl_context=context) as claude:
+        findings = doctor.upstream(claude.url, {})
+    assert findings[-1].said.startswith("TLS:")
+    assert findings[-1].verdict == "problem"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-ins are scripts of POSIX")
+def test_claude_code_is_told_with_its_version(tmp_path: Path) -> None:
+    script = stand_in(tmp_path, "claude")
+
+    def told() -> doctor.Finding:
+        return doctor.claude_code(ClaudeCLI({"HOME": str(tmp_path)}, named=lambda: str(script.path)))
+
+    assert told().todo == "Run `cliproxyapi login --claude`."
+    assert "2.1.330" in told().said
+    script.does("old")
+    assert told().verdict == "problem"
+    script.path.unlink()
+    assert "npm install" in (told().todo or "")

@@ -1,0 +1,97 @@
+"""What is worth interrupting a person for: once for each state, until it clears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from core.status import Failure, Status
+
+from .menu import clock
+
+Level = Literal["problems", "all", "off"]
+
+# A network that is away for a moment is nobody's business.
+_UNREACHABLE_SECONDS = 60.0
+_NEEDED = frozenset({"not_signed_in", "renewal_failed", "damaged"})
+_NEARLY = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """`key` names the state that it tells of; it is told again only after that state has been over."""
+
+    key: str
+    title: str
+    text: str
+
+
+class Notifier:
+    """Remembers what was told."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def news(self, status: Status, level: Level, now: float) -> list[Notification]:
+        """What `status` gives reason to tell now."""
+        holding = {note.key: note for note in _problems(status, now)}
+        if level == "all":
+            holding |= {note.key: note for note in _good_to_know(status, now)}
+        ended = self._told - holding.keys()
+        fresh = [note for key, note in holding.items() if key not in self._told]
+        over = _over(ended, status) if status.running else []
+        self._told = set(holding)
+        return [] if level == "off" else [*fresh, *over]
+
+
+def _problems(status: Status, now: float) -> Iterator[Notification]:
+    if status.failure is not None:
+        yield _failed(status.failure, status.port)
+    if not status.running:
+        return
+    sign_in, problem = status.sign_in, status.problem
+    if sign_in is not None and sign_in.state in _NEEDED:
+        yield Notification("sign_in", "Sign in to Claude", "Your apps get errors until you do")
+    if (problem is not None and problem.kind == "refused") or (sign_in is not None and sign_in.state == "refused"):
+        text = "Choose Claude Code, the Console or an API key"
+        yield Notification("refused", "Claude did not accept this login", text)
+    if status.billed_route is not None:
+        text = f"Requests go by {status.billed_route} now and are billed to its organisation"
+        yield Notification(f"billed {status.billed_route}", "Requests are billed now", text)
+    if problem is None:
+        return
+    if problem.kind == "limit":
+        window = "Weekly" if status.limits and "seven_day" in (status.limits.claim or "") else "5-hour"
+        until = f" until {clock(problem.until, now)}" if problem.until else ""
+        yield Notification("limit", f"{window} limit reached", f"Requests fail{until}")
+    elif problem.kind == "unreachable" and now - problem.since >= _UNREACHABLE_SECONDS:
+        yield Notification("unreachable", "Cannot reach Claude", "Requests are failing")
+
+
+def _failed(failure: Failure, port: int | None) -> Notification:
+    match failure.kind:
+        case "port_in_use":
+            who = failure.holder or "Another program"
+            return Notification("port", f"Port {port} is in use", f"{who} uses it, so the server did not start")
+        case "crashed":
+            # Each message is a state of its own: "Restarted (2 of 3)" is news after "Restarted (1 of 3)".
+            return Notification(f"crashed {failure.message}", "The server stopped unexpectedly", failure.message)
+        case "settings":
+            return Notification("settings", "The settings are not understood", failure.message)
+
+
+def _good_to_know(status: Status, now: float) -> Iterator[Notification]:
+    window = status.limits.window("five_hour") if status.limits else None
+    if window is not None and (window.utilization or 0) >= _NEARLY:
+        until = f", resets {clock(window.resets_at, now)}" if window.resets_at else ""
+        yield Notification("nearly", "5-hour limit nearly reached", f"{window.utilization:.0%} is used{until}")
+    if status.sign_in is not None and status.sign_in.state == "signed_in":
+        yield Notification("signed in", "Signed in", status.sign_in.account or status.sign_in.source or "")
+
+
+def _over(ended: set[str], status: Status) -> list[Notification]:
+    """The end is told only of what was shown, and only where a person waits for it."""
+    if "unreachable" in ended and status.problem is None:
+        return [Notification("reachable", "Claude can be reached again", "Requests work")]
+    return []

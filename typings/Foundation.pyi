@@ -1,0 +1,3 @@
+class NSData:
+    @classmethod
+    def dataWithBytes_length_(cls, data: bytes, length: int) -> NSData: ...

@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def callAfter(work: Callable[[], None]) -> None: ...
