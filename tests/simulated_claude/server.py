@@ -41,6 +41,8 @@ _BETAS = (
     "files-api-2025-04-14",
     "context-1m-2025-08-07",
     "effort-2025-11-24",
+    "advanced-tool-use-2025-11-20",
+    "mid-conversation-tool-changes-2026-07-01",
     "per-turn-control-2026-07-01",
     "thinking-token-count-2026-05-13",
     "thinking-display-updates-2026-08-18",
