@@ -76,12 +76,15 @@ def _mark_stable_ends(request: MessagesRequest, ends: Sequence[Block], rules: Mo
     Clients append a volatile last message (OpenClaw does, to every request), which only the mark before it survives.
     """
     wanted: list[Part] = [*request.get("tools", [])[-1:], *request.get("system", [])[-1:], *ends[-2:]]
-    wanted_ids = {id(part) for part in wanted}
     needed = rules.cache_minimum * _CHARACTERS_PER_TOKEN
+    too_early: set[int] = set()
     for part in _prefix(request):
-        if needed > 0:
-            needed -= _characters(part)
-        if needed <= 0 and id(part) in wanted_ids and _can_be_marked(part):
+        needed -= _characters(part)
+        if needed <= 0:
+            break
+        too_early.add(id(part))
+    for part in wanted:
+        if id(part) not in too_early and _can_be_marked(part):
             cast("JsonObject", part)["cache_control"] = {"type": "ephemeral"}
 
 

@@ -133,11 +133,7 @@ class Conversation:
         for block in blocks:
             (text if block["type"] == "text" else media).append(block)
         if text or calls:
-            if not self._rounds[-1].goes_on:
-                self._callable.clear()
-            if not self._rounds[-1].goes_on or self._rounds[-1].waits:
-                self._rounds.append(_Round())
-            self._rounds[-1].say(message, text, calls)
+            self._round_to_speak_in().say(message, text, calls)
             for call in calls:
                 self._callable.add(call)
         current = self._rounds[-1]
@@ -145,13 +141,19 @@ class Conversation:
 
     def add_words(self, block: TextBlock) -> None:
         """As `add_assistant`, for a message of one text and nothing else."""
+        self._round_to_speak_in().assistant.append(block)
+
+    def _round_to_speak_in(self) -> _Round:
+        """Where the next words or calls of the assistant belong."""
         current = self._rounds[-1]
-        if not current.goes_on:
+        if current.goes_on:
+            if not current.waits:
+                return current
+        else:
             self._callable.clear()
-        if not current.goes_on or current.waits:
-            current = _Round()
-            self._rounds.append(current)
-        current.assistant.append(block)
+        current = _Round()
+        self._rounds.append(current)
+        return current
 
     def add_result(self, result: Result) -> Block:
         """Put a result where its call is; the block that now holds it."""
