@@ -30,7 +30,13 @@ def test_every_file_that_has_a_name_is_known_by_it_and_nothing_else(tmp_path: Pa
     paths = Paths.find({"CLIPROXYAPI_CONFIG_DIR": str(tmp_path / "a"), "CLIPROXYAPI_DATA_DIR": str(tmp_path / "b")})
     properties = [name for name, value in vars(Paths).items() if isinstance(value, property)]
     named = {getattr(paths, name) for name in properties if not name.endswith("_dir")}
-    ours = {*named, paths.oauth_file.with_suffix(".lock"), paths.claude_code_dir / "versions.json", paths.server_file(3456), paths.log_file.with_name("cliproxyapi.log.3")}
+    ours = {
+        *named,
+        paths.oauth_file.with_suffix(".lock"),
+        paths.claude_code_dir / "versions.json",
+        paths.server_file(3456),
+        paths.log_file.with_name("cliproxyapi.log.3"),
+    }
     ours.add(paths.models_file.with_name(".models.json.k3_x9ab0.tmp"))
     theirs = {
         paths.log_file.with_name("cliproxyapi.log.4"),
