@@ -113,8 +113,9 @@ class SignInDesk:
             self._numbers += 1
             progress = self._progress = Progress(self._numbers, method.kind)
             talk = self._running = _Talk(self, progress.number)
-        threading.Thread(target=self._run, args=(method, talk), name=f"sign-in {method.kind}", daemon=True).start()
+        # Told before it runs: listeners that keep the last news would otherwise end up with the first.
         self._tell(progress)
+        threading.Thread(target=self._run, args=(method, talk), name=f"sign-in {method.kind}", daemon=True).start()
         return progress
 
     def paste(self, code: str) -> bool:

@@ -28,8 +28,15 @@ def test_otherwise_they_are_the_platforms() -> None:
 
 def test_every_file_that_has_a_name_is_known_by_it_and_nothing_else(tmp_path: Path) -> None:
     paths = Paths.find({"CLIPROXYAPI_CONFIG_DIR": str(tmp_path / "a"), "CLIPROXYAPI_DATA_DIR": str(tmp_path / "b")})
-    named = {getattr(paths, name) for name, value in vars(Paths).items() if isinstance(value, property)}
-    ours = {*named, paths.server_file(3456), paths.log_file.with_name("cliproxyapi.log.3")}
+    properties = [name for name, value in vars(Paths).items() if isinstance(value, property)]
+    named = {getattr(paths, name) for name in properties if not name.endswith("_dir")}
+    ours = {
+        *named,
+        paths.oauth_file.with_suffix(".lock"),
+        paths.claude_code_dir / "versions.json",
+        paths.server_file(3456),
+        paths.log_file.with_name("cliproxyapi.log.3"),
+    }
     ours.add(paths.models_file.with_name(".models.json.k3_x9ab0.tmp"))
     theirs = {
         paths.log_file.with_name("cliproxyapi.log.4"),

@@ -165,7 +165,8 @@ def test_logout_leaves_what_others_stored_until_the_next_login(
 
 def test_a_running_proxy_takes_login_and_logout_up_at_once(environ: dict[str, str]) -> None:
     with SimulatedClaude(tokens=[NEW]) as claude:
-        environ["CLIPROXYAPI_UPSTREAM_URL"] = claude.url
+        # By name: `auto` would go on through Claude Code after the refusal.
+        environ |= {"CLIPROXYAPI_UPSTREAM_URL": claude.url, "CLIPROXYAPI_ROUTE": "direct"}
         with serving(environ) as port:
             assert "not signed in" in run(environ, "status").stdout
             done = run(environ, "login", "--claude", given="y\n")

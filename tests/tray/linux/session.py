@@ -155,7 +155,7 @@ class Panel:
         self._loop.close()
 
     async def _connect(self) -> None:
-        self._bus = await MessageBus(self.address).connect()
+        self._bus = await _connected(self.address)
         self._bus.add_message_handler(self._on_message)
         self._watcher, self._daemon = _Watcher(), _NotificationDaemon()
         self._bus.export("/StatusNotifierWatcher", self._watcher)
@@ -263,3 +263,15 @@ def _line(node: Any) -> Line:
     id_, properties, children = node
     values = {name: variant.value for name, variant in properties.items()}
     return Line(id_, values, tuple(_line(child.value) for child in children))
+
+
+async def _connected(address: str) -> MessageBus:
+    """A connection to a bus that has just been started, and may not listen yet."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await MessageBus(address).connect()
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.05)
