@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from . import config_file
+from .listeners import Listeners
 from .paths import Paths
 
 log = logging.getLogger("cliproxyapi.settings")
@@ -125,7 +126,7 @@ class SettingsStore:
         self._environ = environ
         self._flags = flags
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[Settings], None]] = []
+        self._listeners: Listeners[Settings] = Listeners()
         self.current, self.warnings = load_settings(paths, environ, flags)
         # What cannot change while the server listens, as the file has it now.
         self.wanted = self.current
@@ -144,13 +145,7 @@ class SettingsStore:
     def listen(self, listener: Callable[[Settings], None]) -> Callable[[], None]:
         """Call `listener` with the settings after each change, on the thread that made it; the returned function ends
         that."""
-        self._listeners.append(listener)
-
-        def forget() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return forget
+        return self._listeners.add(listener)
 
     def change(self, **values: Any) -> None:
         """Write settings into the file, None for the default, and take them up. Comments, order and unknown keys stay.
@@ -194,8 +189,7 @@ class SettingsStore:
             self.current, self.wanted, self.warnings = wanted, edited, warnings
             self._warn()
         log.info("settings taken up")
-        for listener in tuple(self._listeners):
-            listener(self.current)
+        self._listeners.tell(self.current)
 
     def _warn(self) -> None:
         for warning in self.warnings:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from .listeners import Listeners
+
 SignInState = Literal[
     "signed_in", "not_signed_in", "expired", "renewal_failed", "refused", "damaged", "locked", "not_needed"
 ]
@@ -153,7 +155,7 @@ class StatusBoard:
 
     def __init__(self) -> None:
         self._status = Status()
-        self._listeners: list[Callable[[Status], None]] = []
+        self._listeners: Listeners[Status] = Listeners()
         self._lock = threading.Lock()
 
     @property
@@ -169,22 +171,12 @@ class StatusBoard:
         with self._lock:
             before = self._status
             after = self._status = change(before)
-            listeners = tuple(self._listeners)
         if after != before:
-            for listener in listeners:
-                listener(after)
+            self._listeners.tell(after)
 
     def listen(self, listener: Callable[[Status], None]) -> Callable[[], None]:
         """Call `listener` with every later status; the returned function ends that."""
-        with self._lock:
-            self._listeners.append(listener)
-
-        def forget() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return forget
+        return self._listeners.add(listener)
 
 
 def after_success(status: Status, route: str, headers: Mapping[str, str], now: float) -> Status:

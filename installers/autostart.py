@@ -103,7 +103,7 @@ class Autostart:
         return self._program
 
     def _in_order(self) -> list[Mechanism]:
-        """All mechanisms, the chosen one first: the first that this session uses, else the last resort."""
+        """All mechanisms, the chosen one first: the first that the desktop session uses, else the last resort."""
         fitting = [mechanism for mechanism in self._mechanisms if mechanism.headless == self._headless]
         if not fitting:
             raise AutostartError(

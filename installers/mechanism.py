@@ -84,7 +84,7 @@ class Mechanism(Protocol):
     def place(self) -> str: ...
 
     def usable(self) -> bool:
-        """Whether this session would be started by it."""
+        """Whether the desktop session would start it."""
         ...
 
     def read(self, program: Path | None) -> AutostartState:

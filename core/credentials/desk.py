@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from ..errors import ProxyError
+from ..listeners import Listeners
 from ..log import redact
 
 log = logging.getLogger("cliproxyapi.sign_in")
@@ -97,7 +98,7 @@ class SignInDesk:
         self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._running: _Talk | None = None
-        self._listeners: list[Callable[[Progress], None]] = []
+        self._listeners: Listeners[Progress] = Listeners()
         self._numbers = 0
 
     @property
@@ -114,7 +115,7 @@ class SignInDesk:
             progress = self._progress = Progress(self._numbers, method.kind)
             talk = self._running = _Talk(self, progress.number)
         # Told before it runs: listeners that keep the last news would otherwise end up with the first.
-        self._tell(progress)
+        self._listeners.tell(progress)
         threading.Thread(target=self._run, args=(method, talk), name=f"sign-in {method.kind}", daemon=True).start()
         return progress
 
@@ -141,15 +142,7 @@ class SignInDesk:
 
     def listen(self, listener: Callable[[Progress], None]) -> Callable[[], None]:
         """Call `listener` with every later progress; the returned function ends that."""
-        with self._lock:
-            self._listeners.append(listener)
-
-        def forget() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return forget
+        return self._listeners.add(listener)
 
     def post(self, number: int, change: Callable[[Progress], Progress]) -> None:
         """Replace the progress of sign-in `number`, unless it has ended."""
@@ -159,7 +152,7 @@ class SignInDesk:
                 return
             changed = self._progress = change(progress)
         if changed != progress:
-            self._tell(changed)
+            self._listeners.tell(changed)
 
     def _run(self, method: Method, talk: _Talk) -> None:
         state: State = "failed"
@@ -179,12 +172,6 @@ class SignInDesk:
         ended = redact(message) if state != "succeeded" else message
         self.post(talk.number, lambda progress: replace(progress, state=state, message=ended, wants_code=False))
         talk.ended.set()
-
-    def _tell(self, progress: Progress) -> None:
-        with self._lock:
-            listeners = tuple(self._listeners)
-        for listener in listeners:
-            listener(progress)
 
 
 class _Talk:
