@@ -19,6 +19,7 @@ from playwright.sync_api import Browser
 
 from core.log import logging_to
 from core.paths import Paths
+from core.server import request_log
 from core.status import Limits, LimitWindow, RequestNote
 from tests.browser import launched_browser
 from tests.dashboard import Shown, shown_dashboard
@@ -40,6 +41,7 @@ def take(pages: tuple[str, ...]) -> None:
         os.environ["HOME"] = folder
         _sign_in(home)
         with shown_dashboard(home, environ=_environ(home)) as shown, _log(home):
+            _as_headless(shown)
             _fill(shown)
             for scheme in ("light", "dark"):
                 for size in SIZES:
@@ -67,6 +69,12 @@ def _take(browser: Browser, shown: Shown, page: str, scheme: Any, size: str) -> 
 
 def _environ(home: Path) -> dict[str, str]:
     return {"CLIPROXYAPI_PORT": "", "ANTHROPIC_API_KEY": "", "CLAUDE_CONFIG_DIR": str(home / ".claude")}
+
+
+def _as_headless(shown: Shown) -> None:
+    """What people have today: a server without an icon."""
+    shown.controls.icon_place = shown.controls.autostart = None
+    shown.controls.can_stop = shown.controls.can_open_logs = False
 
 
 def _sign_in(home: Path) -> None:
@@ -115,15 +123,9 @@ def _fill(shown: Shown) -> None:
         last_ok=_NOW - 12,
         limits=Limits(_NOW - 12, "allowed", "five_hour", _NOW + 35 * 60, windows),
     )
-    log = logging.getLogger("cliproxyapi.requests")
-    log.info("serving on http://127.0.0.1:3456/v1, route auto")
+    logging.getLogger("cliproxyapi").info("serving on http://127.0.0.1:3456/v1, route auto")
     for note in reversed(notes):
-        write = log.warning if note.error else log.info
-        write(
-            "%s %s %s route=%s model=%s first_ms=%s total_ms=%.0f input_tokens=%s output_tokens=%s",
-            *(note.method, note.path, note.status, note.route, note.model, note.first_ms, note.total_ms),
-            *(note.input_tokens, note.output_tokens),
-        )
+        request_log.write(note, whole=True)
 
 
 if __name__ == "__main__":
