@@ -82,6 +82,16 @@ class Paths:
         """A link to the program, for a start at login that cannot carry the program's own path."""
         return self.data_dir / LAUNCHER
 
+    @property
+    def welcomed_file(self) -> Path:
+        """There once a person was shown around."""
+        return self.data_dir / "welcomed"
+
+    @property
+    def tray_file(self) -> Path:
+        """Locked by the one process that shows the icon."""
+        return self.run_dir / "tray.json"
+
     def server_file(self, port: int) -> Path:
         return self.run_dir / f"server-{port}.json"
 
@@ -95,9 +105,10 @@ class Paths:
             self.oauth_file,
             self.oauth_file.with_suffix(".lock"),
             self.launcher,
+            self.welcomed_file,
         ]
         data.append(self.claude_code_dir / "versions.json")
-        names = [re.escape(str(path)) for path in [self.config_file, *logs, self.agent_log_file, *data]]
+        names = [re.escape(str(path)) for path in [self.config_file, *logs, self.agent_log_file, self.tray_file, *data]]
         names.append(re.escape(str(self.run_dir / "server-")) + r"\d{1,5}\.json")
         names += [
             re.escape(str(path.parent / f".{path.name}.")) + r"[a-z0-9_]+\.tmp" for path in [self.config_file, *data]
