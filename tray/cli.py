@@ -24,6 +24,7 @@ from core.settings import LOG_LEVELS, ROUTES, Settings, SettingsError, SettingsS
 from installers.mechanism import MARK
 
 from .autostart_cli import autostart
+from .quit_cli import quit_command
 from .uninstall_cli import uninstall
 
 log = logging.getLogger("cliproxyapi")
@@ -127,6 +128,7 @@ def cli(context: click.Context, debug: bool, autostarted: bool) -> int | None:
 
 
 cli.add_command(autostart)
+cli.add_command(quit_command)
 cli.add_command(uninstall)
 
 
