@@ -29,6 +29,7 @@ from .paths import Paths
 from .routes import RouteTable
 from .settings import SettingsStore
 from .status import SignIn, StatusBoard
+from .updates import UpdateCheck
 from .upstreams.anthropic_http import proxy_for, without_userinfo
 
 Verdict = Literal["ok", "note", "problem"]
@@ -66,6 +67,7 @@ async def examine(paths: Paths, settings: SettingsStore, environ: Mapping[str, s
         *upstream(current.upstream_url, environ),
         *port(current.host, current.port, instances),
         *loopback_proxies(environ),
+        updates(UpdateCheck(paths, settings, StatusBoard(), environ)),
     ]
 
 
@@ -236,6 +238,19 @@ def loopback_proxies(environ: Mapping[str, str]) -> list[Finding]:
     line = f"set NO_PROXY={wanted}" if sys.platform == "win32" else f"export NO_PROXY={wanted} no_proxy={wanted}"
     said = f"{named} is set, and NO_PROXY leaves out 127.0.0.1: programs may ask that proxy for this one."
     return [Finding("proxy", "problem", said, f"Add this line to your shell's profile: {line}")]
+
+
+def updates(check: UpdateCheck) -> Finding:
+    """What the releases feed said last; it is not asked for this."""
+    asked, newer = check.last_asked(), check.known()
+    if newer is not None:
+        todo = f"Install it the way that this one was installed; {newer.url} says what is new."
+        return Finding("updates", "note", f"Version {newer.version} is out.", todo)
+    if asked is None or not check.on:
+        todo = "`check_updates = true` in the settings asks once a day, the dashboard's page About when you click."
+        return Finding("updates", "note", "Nobody looks for updates.", None if check.on else todo)
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(asked.at))
+    return Finding("updates", "ok", f"There was no newer version {moment}.")
 
 
 def _own_version(environ: Mapping[str, str]) -> Finding:

@@ -75,6 +75,8 @@ class Settings:
     oauth_authorize_url: str | None = None
     oauth_token_url: str | None = None
     oauth_scopes: tuple[str, ...] = ()
+    # Ask once a day whether there is a newer version.
+    check_updates: bool = False
     # By name: the path of the file, a variable, or a flag. What is not in here is the default.
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -247,7 +249,7 @@ def _from_text(variable: str, name: str, text: str) -> Any:
             return int(text)
         except ValueError:
             return text
-    if name == "direct_consent":
+    if name in ("direct_consent", "check_updates"):
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
     if name == "oauth_scopes":
         return text.replace(",", " ").split()
@@ -399,6 +401,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "oauth_authorize_url": _endpoint,
     "oauth_token_url": _endpoint,
     "oauth_scopes": _scopes,
+    "check_updates": _yes_or_no,
 }
 
 assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}
