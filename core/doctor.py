@@ -48,14 +48,19 @@ class Finding:
     todo: str | None = None
 
 
-async def examine(paths: Paths, settings: SettingsStore, environ: Mapping[str, str]) -> list[Finding]:
-    """Everything. Takes seconds: it talks to the network, and starts other programs to ask for their versions."""
+async def examine(
+    paths: Paths, settings: SettingsStore, environ: Mapping[str, str], program: Path | None
+) -> list[Finding]:
+    """Everything; `program` is this one, where it is known.
+
+    Takes seconds: it talks to the network, and starts other programs to ask for their versions.
+    """
     stores = Stores.open(paths, environ, lambda: settings.current)
     routes = RouteTable(settings, stores, StatusBoard(), paths)
     instances = running_instances(paths)
     current = settings.current
     return [
-        _own_version(environ),
+        own_program(environ, program),
         *(Finding("settings", "note", warning, "Correct it, or take it out.") for warning in settings.warnings),
         *running(instances),
         *chosen(await routes.sign_in(), await routes.options(), current.route, time.time()),
@@ -253,16 +258,31 @@ def updates(check: UpdateCheck) -> Finding:
     return Finding("updates", "ok", f"There was no newer version {moment}.")
 
 
-def _own_version(environ: Mapping[str, str]) -> Finding:
-    """Homebrew has a formula of our name that is another program."""
+def own_program(environ: Mapping[str, str], program: Path | None) -> Finding:
+    """Which program a terminal starts by our name: `program` is this one. Homebrew's formula of that name is another.
+
+    The other one is not started to ask for its version: it may be a server that knows no such question.
+    """
     found = shutil.which("cliproxyapi", path=environ.get("PATH"))
     said = f"CLIProxyAPI {__version__}, Python {sys.version.split()[0]}, {sys.platform}"
     if found is None:
         return Finding("program", "note", f"{said}; there is no `cliproxyapi` on the PATH.")
+    if program is not None and _same_file(Path(found), program):
+        return Finding("program", "ok", f"{said}; `cliproxyapi` on the PATH is {found}.")
+    here = f"this one runs from {program}" if program is not None else "this one runs from a folder of its own"
     if any(part in ("homebrew", "linuxbrew", "Cellar") for part in Path(found).resolve().parts):
         todo = "Homebrew's formula of that name is another program: call this one by its full path, or unlink that one."
-        return Finding("program", "problem", f"{said}; `cliproxyapi` on the PATH is Homebrew's {found}.", todo)
-    return Finding("program", "ok", f"{said}; `cliproxyapi` on the PATH is {found}.")
+        said = f"{said}; `cliproxyapi` on the PATH is Homebrew's {found}, and {here}."
+        return Finding("program", "problem", said, todo)
+    todo = f"`{found} --version` says `cliproxyapi` and one number if it is a copy of this program; keep one of them."
+    return Finding("program", "note", f"{said}; `cliproxyapi` on the PATH is {found}, and {here}.", todo)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.samefile(other)
+    except OSError:
+        return False
 
 
 def _health_of(instance: Instance) -> Finding:

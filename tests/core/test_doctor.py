@@ -129,6 +129,34 @@ def test_a_newer_version_is_told_from_what_was_heard_before(tmp_path: Path) -> N
     assert "/releases/tag/v99.0.0" in (told("no").todo or "")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="an executable is a matter of its mode")
+def test_another_program_of_our_name_on_the_path_is_told(tmp_path: Path) -> None:
+    def program(folder: str) -> Path:
+        path = tmp_path / folder / "cliproxyapi"
+        path.parent.mkdir(parents=True)
+        path.write_text("#!/bin/sh\nexit 1\n")
+        path.chmod(0o755)
+        return path
+
+    ours, other, brewed = program("app"), program("other"), program("homebrew/Cellar/cliproxyapi/7.0/bin")
+    linked = tmp_path / "bin/cliproxyapi"
+    linked.parent.mkdir()
+    linked.symlink_to(ours)
+
+    def told(on_the_path: Path | None) -> doctor.Finding:
+        return doctor.own_program({"PATH": str(on_the_path.parent if on_the_path else tmp_path)}, ours)
+
+    assert told(None).verdict == "note"
+    assert "no `cliproxyapi` on the PATH" in told(None).said
+    assert (told(ours).verdict, told(linked).verdict) == ("ok", "ok")
+    assert told(other).verdict == "note"
+    assert f"is {other}, and this one runs from {ours}" in told(other).said
+    assert told(brewed).verdict == "problem"
+    assert "another program" in (told(brewed).todo or "")
+    # What Homebrew's own Python installed is ours all the same.
+    assert doctor.own_program({"PATH": str(brewed.parent)}, brewed).verdict == "ok"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the stand-ins are scripts of POSIX")
 def test_claude_code_is_told_with_its_version(tmp_path: Path) -> None:
     script = stand_in(tmp_path, "claude")
