@@ -87,6 +87,16 @@ class Paths:
         """A link to the program, for a start at login that cannot carry the program's own path."""
         return self.data_dir / LAUNCHER
 
+    @property
+    def welcomed_file(self) -> Path:
+        """There once a person was shown around."""
+        return self.data_dir / "welcomed"
+
+    @property
+    def tray_file(self) -> Path:
+        """Locked by the one process that shows the icon."""
+        return self.run_dir / "tray.json"
+
     def server_file(self, port: int) -> Path:
         return self.run_dir / f"server-{port}.json"
 
@@ -110,10 +120,18 @@ class Paths:
             self.oauth_file,
             self.oauth_file.with_suffix(".lock"),
             self.launcher,
+            self.welcomed_file,
             self.claude_code_dir / "versions.json",
         ]
         unfinished = [path.with_name(f".{path.name}.*.tmp") for path in replaced]
-        return [*logs, self.agent_log_file, *replaced, *unfinished, self.run_dir / "server-*.json"]
+        return [
+            *logs,
+            self.agent_log_file,
+            *replaced,
+            *unfinished,
+            self.tray_file,
+            self.run_dir / "server-*.json",
+        ]
 
     def directories(self) -> list[Path]:
         """The folders, each once, and a folder before the one that it lies in."""

@@ -77,6 +77,12 @@ class Settings:
     oauth_scopes: tuple[str, ...] = ()
     # Ask once a day whether there is a newer version.
     check_updates: bool = False
+    # What the icon tells in a corner of the screen.
+    notifications: Literal["problems", "all", "off"] = "problems"
+    # The menu leaves the person's e-mail address out, as others see the screen.
+    mask_account: bool = False
+    # Which kind of icon is shown on Linux; "none" serves without one, anywhere.
+    tray: Literal["auto", "status-notifier", "xembed", "none"] = "auto"
     # By name: the path of the file, a variable, or a flag. What is not in here is the default.
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -122,17 +128,32 @@ def _check_together(settings: Settings) -> None:
 class SettingsStore:
     """The settings in force. `reload` takes up what was edited, `change` edits; any thread may read `current`."""
 
-    def __init__(self, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
-        """Raises SettingsError."""
+    def __init__(
+        self, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any], *, text: str | None = None
+    ) -> None:
+        """`text` stands for the file's content until `reload`. Raises SettingsError."""
         self._paths = paths
         self._environ = environ
         self._flags = flags
         self._lock = threading.RLock()
         self._listeners: Listeners[Settings] = Listeners()
-        self.current, self.warnings = load_settings(paths, environ, flags)
+        self.current, self.warnings = load_settings(paths, environ, flags, text=text)
         # What cannot change while the server listens, as the file has it now.
         self.wanted = self.current
         self._warn()
+
+    @classmethod
+    def or_defaults(
+        cls, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, Any]
+    ) -> tuple[SettingsStore, SettingsError | None]:
+        """For a program that has to say what is wrong: where the settings make no sense, the defaults and the reason.
+        `reload` takes the file up once it was corrected."""
+        try:
+            return cls(paths, environ, flags), None
+        except SettingsError as error:
+            store = cls(paths, {}, {}, text="")
+            store._environ, store._flags = environ, flags
+            return store, error
 
     @property
     def needs_restart(self) -> tuple[str, ...]:
@@ -402,6 +423,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "oauth_token_url": _endpoint,
     "oauth_scopes": _scopes,
     "check_updates": _yes_or_no,
+    "notifications": _one_of("problems", "all", "off"),
+    "mask_account": _yes_or_no,
+    "tray": _one_of("auto", "status-notifier", "xembed", "none"),
 }
 
 assert set(_READERS) == {item.name for item in fields(Settings)} - {"sources"}

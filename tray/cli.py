@@ -6,33 +6,38 @@ Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong settings (the last two as
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from core import __version__
-from core.instance import running_instances
+from core.dashboard.page_paths import PAGE_PATHS
+from core.instance import Instance, running_instances
 from core.log import last_lines, logging_to, redact
 from core.paths import Paths
 from core.settings import LOG_LEVELS, ROUTES, Settings, SettingsError, SettingsStore
 from installers.mechanism import MARK
 
 from .autostart_cli import autostart
+from .opening import has_screen
 from .quit_cli import quit_command
 from .uninstall_cli import uninstall
+
+if TYPE_CHECKING:
+    from installers.autostart import Autostart
+
+    from .single_instance import OnlyTray
 
 log = logging.getLogger("cliproxyapi")
 
 FAILED, USAGE, BAD_SETTINGS, INTERRUPTED = 1, 64, 78, 130
-
-# The pages of the dashboard, the one that opens by itself at the front.
-PAGES = ("overview", "account", "settings", "logs", "about", "welcome")
 
 _MODEL = "claude-sonnet-4-6"
 
@@ -123,7 +128,7 @@ def cli(context: click.Context, debug: bool, autostarted: bool) -> int | None:
     """A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in."""
     context.obj = Context(Paths.find(os.environ), debug, autostarted)
     if context.invoked_subcommand is None:
-        return _serve(context.obj, {}, ask=True)
+        return _start(context.obj)
     return None
 
 
@@ -148,23 +153,128 @@ def serve(context: Context, port: int | None, host: str | None, route: str | Non
 
 
 def _serve(context: Context, flags: dict[str, Any], *, ask: bool = False) -> int:
+    """A server without an icon."""
     if context.debug:
         flags = {**flags, "log_level": LOG_LEVELS[0]}
     store = context.settings(**flags)
-    with logging_to(context.paths, store.current.log_level, console=context.debug) as problem:
-        for warning in [*store.warnings, *([problem] if problem else [])]:
-            _complain(warning)
-        if ask and sys.stdin.isatty():
+    if flags.get("port") is None and (running := _running_at(context, store.current.port)) is not None:
+        return _second_start(context, running)
+    with _logging(context, store):
+        if ask and _at_terminal():
             from .sign_in_cli import ensure_signed_in
 
             ensure_signed_in(context.paths, store)
-        from .app import run_server
+        from .headless import serve
+        from .program import Program, obey_signals
 
+        program = Program(store, context.paths, os.environ, autostart=_autostart(context, headless=True))
+        obey_signals(program)
+        return serve(program, _announce)
+
+
+def _start(context: Context) -> int:
+    """The icon where there is a desktop for one, else the server alone."""
+    if not has_screen(os.environ):
+        return _serve(context, {}, ask=True)
+    from .single_instance import only_tray
+
+    flags = {"log_level": LOG_LEVELS[0]} if context.debug else {}
+    # Wrong settings are a state to see and to correct: who starts by a click or at login sees no terminal.
+    store, wrong = SettingsStore.or_defaults(context.paths, os.environ, flags)
+    if store.current.tray == "none":
+        return _serve(context, {}, ask=True)
+    with only_tray(context.paths) as only:
+        if only is None:
+            return _second_icon(context)
+        if (running := _running_at(context, store.current.port)) is not None:
+            return _second_start(context, running)
+        with _logging(context, store):
+            if wrong is not None:
+                _complain(str(wrong))
+                log.error("%s", wrong)
+            elif _at_terminal():
+                from .sign_in_cli import ensure_signed_in
+
+                ensure_signed_in(context.paths, store)
+            return _show_icon(context, store, wrong, only)
+
+
+def _show_icon(context: Context, store: SettingsStore, wrong: SettingsError | None, only: OnlyTray) -> int:
+    from .desktop import DesktopApp
+    from .program import Program, obey_signals
+
+    autostart = _autostart(context)
+    program = Program(store, context.paths, os.environ, autostart=autostart, wrong_settings=wrong)
+    obey_signals(program)
+    return DesktopApp(program, autostart, _announce, interactive=not context.autostarted).run(only)
+
+
+@contextlib.contextmanager
+def _logging(context: Context, store: SettingsStore) -> Generator[None]:
+    """Into the file, what ends the program included."""
+    with logging_to(context.paths, store.current.log_level, console=context.debug) as problem:
+        for warning in [*store.warnings, *([problem] if problem else [])]:
+            _complain(warning)
+        # A long conversation is thousands of small objects without a cycle among them: looking for cycles after every
+        # 700 of them, as Python does by itself, costs more than reading it.
+        gc.set_threshold(20_000, 20, 20)
         try:
-            return run_server(store, context.paths, announce=_announce)
+            yield
         except Exception:
-            log.exception("the server ended")
+            log.exception("the program ended")
             raise
+
+
+def _autostart(context: Context, *, headless: bool = False) -> Autostart:
+    from installers.autostart import Autostart
+
+    return Autostart.of_this_system(context.paths, os.environ, headless=headless)
+
+
+# A second start
+
+
+def _running_at(context: Context, port: int) -> Instance | None:
+    return next((instance for instance in running_instances(context.paths) if instance.port == port), None)
+
+
+def _second_icon(context: Context) -> int:
+    """Another process shows the icon: it shows its dashboard, or a terminal tells how it stands."""
+    from .single_instance import activate_first
+
+    if context.autostarted:
+        return 0
+    running = running_instances(context.paths)
+    if running and _at_terminal():
+        return _second_start(context, running[0])
+    if activate_first(context.paths):
+        _announce("CLIProxyAPI runs already, and opens its dashboard.")
+        return 0
+    _complain("CLIProxyAPI runs already and does not answer. End it, for instance by logging out, and start it again.")
+    return FAILED
+
+
+def _second_start(context: Context, running: Instance) -> int:
+    """A server of the person's has the port already."""
+    from .client import LocalProxy, address_of, status_lines
+    from .open_cli import open_link
+
+    if context.autostarted:
+        return 0
+    _announce(f"CLIProxyAPI runs already, as process {running.pid}.")
+    if _at_terminal() or not has_screen(os.environ):
+        here = replace(context.settings().current, host=running.host, port=running.port)
+        with LocalProxy(here) as proxy:
+            _announce("\n".join(status_lines(proxy.status())))
+        _announce(f"Its dashboard is at {address_of(running.host, running.port)}/: `cliproxyapi open` opens it.")
+    else:
+        open_link(context.paths, "overview", running.port, only_print=False)
+    return 0
+
+
+def _at_terminal() -> bool:
+    """Whether somebody can be asked. A program for windows has no standard input at all."""
+    return sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]
 
 
 def _where_it_runs(context: Context, port: int | None) -> Settings:
@@ -195,7 +305,7 @@ def chat(context: Context, text: str, model: str | None, port: int | None) -> in
 
 @cli.command("open")
 @click.option("--print", "only_print", is_flag=True, help="Print the link instead of opening a browser.")
-@click.option("--page", type=click.Choice(PAGES), default=PAGES[0], show_default=True, help="Which page.")
+@click.option("--page", type=click.Choice(list(PAGE_PATHS)), default="overview", show_default=True, help="Which page.")
 @click.option("--port", type=int, help="Of the server on this port, where several run.")
 @click.pass_obj
 def open_dashboard(context: Context, only_print: bool, page: str, port: int | None) -> int:
@@ -271,7 +381,7 @@ def login(context: Context, no_browser: bool, **ways: bool) -> int:
     from .sign_in_cli import WAYS, SignInDialog
 
     named = [way.flag for way in WAYS if ways[way.flag.replace("-", "_")]]
-    if len(named) > 1 or (no_browser and named != ["oauth"]) or not (named or sys.stdin.isatty()):
+    if len(named) > 1 or (no_browser and named != ["oauth"]) or not (named or _at_terminal()):
         flags = ", ".join(f"--{way.flag}" for way in WAYS)
         raise click.UsageError(f"Choose how to sign in: one of {flags}. --no-browser goes with --oauth.")
     dialog = SignInDialog(context.paths, context.settings(), browser=not no_browser)

@@ -1,35 +1,64 @@
-"""What a server without a screen lets the dashboard do: start anew, and end."""
+"""`serve`: the server without an icon, until a signal or the dashboard ends it."""
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from core.dashboard.controls import Autostart
+from core.status import Status
+
+from .program import Program
+
+FAILED = 1
+
+Announce = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class HeadlessControls:
-    """Wishes for the main thread, which waits for them. Any thread may wish."""
+def serve(program: Program, announce: Announce) -> int:
+    """Serve until somebody wants an end. The exit code. `announce` is told, line by line, what a person should know."""
+    if program.start():
+        announce(
+            f"CLIProxyAPI serves on {program.base_url} (route: {program.settings.current.route}). Stop it with Ctrl-C."
+        )
+        if program.settings.current.route == "demo":
+            _show_demo(program, announce)
+    return wait(program, announce)
 
-    wanted: threading.Event = field(default_factory=threading.Event)
-    again: bool = False
-    icon_place: str | None = None
-    autostart: Autostart | None = None
-    # Nobody could start it again: there is no icon.
-    can_stop: bool = False
-    can_open_logs: bool = False
 
-    def restart(self) -> None:
-        self.again = True
-        self.wanted.set()
+def wait(program: Program, announce: Announce) -> int:
+    """Until the end, also that of a server which cannot serve any more: nobody could start it again."""
 
-    def stop(self) -> None:
-        self.quit()
+    def look(status: Status) -> None:
+        if status.server == "failed" and not program.supervisor.tries_again:
+            program.quit()
 
-    def open_logs(self) -> None:
-        """There is no file manager to show it."""
+    forget = program.board.listen(look)
+    look(program.board.status)
+    program.wait()
+    forget()
+    failure = program.board.status.failure if program.board.status.server == "failed" else None
+    program.close()
+    if failure is None:
+        return 0
+    if failure.kind == "port_in_use":
+        announce(f"Cannot serve: {failure.message} For another port: `cliproxyapi serve --port N`.")
+    else:
+        announce(f"The server ended: {failure.message}")
+    return FAILED
 
-    def quit(self) -> None:
-        self.again = False
-        self.wanted.set()
+
+def _show_demo(program: Program, announce: Announce) -> None:
+    """One real request through the server that just started, so that the demo is seen to work."""
+    import httpx
+
+    said, api_key = "Hello!", program.settings.current.api_key
+    question = {"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": said}]}
+    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        answer = client.post(f"{program.base_url}/chat/completions", json=question, headers=headers)
+    if answer.is_success:
+        announce(f"  You:    {said}")
+        announce(f"  Claude: {answer.json()['choices'][0]['message']['content']}")
+    announce(
+        f"Try it: curl {program.base_url}/chat/completions -H 'content-type: application/json' "
+        """-d '{"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": "Hello!"}]}'"""
+    )

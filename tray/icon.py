@@ -23,13 +23,15 @@ Backends = Callable[[str, Calls, TrayKind], Iterator[Backend]]
 
 
 class TrayIcon:
-    """One icon. `on_verb` and `on_no_tray` are called on the toolkit's thread, and must hand their work to another."""
+    """One icon. What begins with `on_` is called on the toolkit's thread and must hand its work to another:
+    `on_opening` when somebody is about to read the menu, `on_no_tray` when the desktop has no place for an icon."""
 
     def __init__(
         self,
         name: str,
         on_verb: Callable[[str], None],
         *,
+        on_opening: Callable[[], None] = lambda: None,
         on_no_tray: Callable[[], None] = lambda: None,
         kind: TrayKind = "auto",
         backends: Backends | None = None,
@@ -37,7 +39,8 @@ class TrayIcon:
         self._name = name
         self._kind: TrayKind = kind
         self._backends = backends or _backends_of_this_system
-        self._calls = Calls(self._on_ready, on_verb, self._redraw, on_no_tray)
+        self._on_opening = on_opening
+        self._calls = Calls(self._on_ready, on_verb, self._opening, on_no_tray)
         # Whoever holds it may be interrupted by the handler of a signal, which may well call `stop`.
         self._lock = threading.RLock()
         self._backend: Backend | None = None
@@ -108,6 +111,10 @@ class TrayIcon:
             self._backend.stop()
         self._redraw()
         self._tell()
+
+    def _opening(self) -> None:
+        self._on_opening()
+        self._redraw()
 
     def _redraw(self) -> None:
         with self._lock:

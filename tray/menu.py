@@ -35,13 +35,15 @@ _NEEDED = frozenset({"not_signed_in", "renewal_failed", "damaged", "locked"})
 @dataclass(frozen=True, slots=True)
 class View:
     """What the menu is made of. `options` is every route as it stands; `methods` the sign-ins that there are, by kind;
-    `autostart` is None where this program cannot be started at login; `now` in seconds since 1970."""
+    `autostart` is None where this program cannot be started at login; `free_port` is one to take where the own one is
+    in use; `now` in seconds since 1970."""
 
     status: Status
     route: str
     options: tuple[SignIn, ...] = ()
     methods: tuple[str, ...] = ()
     autostart: AutostartState | None = None
+    free_port: int | None = None
     signing_in: bool = False
     mask_account: bool = False
     now: float = 0.0
@@ -62,7 +64,7 @@ def entries(view: View) -> list[Entry]:
         [
             *_about_now(view),
             SEPARATOR,
-            Entry("Open Dashboard", "open_dashboard", default=True),
+            Entry(_open_dashboard(view.status), "open_dashboard", default=True),
             Entry("Copy Base URL", "copy_base_url", enabled=view.status.port is not None),
             SEPARATOR,
             *_server(view.status),
@@ -70,8 +72,8 @@ def entries(view: View) -> list[Entry]:
             Entry("Account", submenu=tuple(_account(view))),
             SEPARATOR,
             *_autostart(view.autostart),
-            Entry("Settings…", "open_settings"),
-            Entry("Help", submenu=_HELP),
+            Entry("Settings…", "open_settings", enabled=view.status.running),
+            Entry("Help", submenu=tuple(_help(view.status))),
             SEPARATOR,
             Entry("Quit CLIProxyAPI", "quit"),
         ]
@@ -83,15 +85,20 @@ def appearance(view: View) -> Appearance:
     headline = _headline(view)
     figure = _figure(view)
     tooltip = f"CLIProxyAPI: {headline.line}" + (f" · {figure}" if figure else "")
-    return Appearance(headline.icon, "CLIProxyAPI", tooltip[:127])
+    return Appearance(headline.icon, f"CLIProxyAPI: {headline.line}", tooltip[:127])
 
 
-_HELP = (
-    Entry("Documentation", "open_documentation"),
-    Entry("Open Log Folder", "open_log_folder"),
-    Entry("Copy Diagnostics", "copy_diagnostics"),
-    Entry("About", "open_about"),
-)
+def _open_dashboard(status: Status) -> str:
+    """The dashboard comes from the server."""
+    return "Open Dashboard" if status.server in ("running", "starting") else "Start Server and Open Dashboard"
+
+
+def _help(status: Status) -> list[Entry]:
+    return [
+        Entry("Open Log Folder", "open_log_folder"),
+        Entry("Copy Diagnostics", "copy_diagnostics"),
+        Entry("About", "open_about", enabled=status.running),
+    ]
 
 
 def _about_now(view: View) -> list[Entry]:
@@ -109,7 +116,7 @@ def _headline(view: View) -> _Headline:
     status, sign_in = view.status, view.status.sign_in
     match status.server:
         case "failed":
-            return _failed(status.failure, status.port)
+            return _failed(status.failure, status.port, view.free_port)
         case "stopped":
             return _Headline("stopped", "Stopped")
         case "starting":
@@ -131,10 +138,11 @@ def _headline(view: View) -> _Headline:
     return _Headline("running", f"Demo on {address}" if demo else f"Running on {address}")
 
 
-def _failed(failure: Failure | None, port: int | None) -> _Headline:
+def _failed(failure: Failure | None, port: int | None, free_port: int | None) -> _Headline:
     match failure:
         case Failure(kind="port_in_use"):
-            return _Headline("failed", f"Not Running: Port {port} in Use", ("change_port", "Change Port…"))
+            remedy = ("change_port", f"Change Port to {free_port}") if free_port else None
+            return _Headline("failed", f"Not Running: Port {port} in Use", remedy)
         case Failure(kind="settings"):
             return _Headline(
                 "failed", "Not Running: Settings Not Understood", ("open_config", "Open the Settings File")
@@ -248,10 +256,11 @@ def _account(view: View) -> list[Entry]:
     for kind in view.methods:
         lines.append(Entry(labels[kind], f"sign_in:{kind}", enabled=not view.signing_in))
     if view.signing_in:
-        lines.append(Entry("Cancel Sign-In", "cancel_sign_in"))
-    lines.append(Entry("Use an API Key…", "open_account"))
+        lines.append(Entry("Show the Sign-In…", "open_account:sign_in"))
+        lines.append(Entry("Cancel the Sign-In", "cancel_sign_in"))
+    lines.append(Entry("Use an API Key…", "open_account:api_key", enabled=view.status.running))
     lines.append(Entry("Check Again", "check_again"))
-    lines.append(Entry("Sign Out…", "sign_out", enabled=there))
+    lines.append(Entry("Sign Out…", "open_account:sign_out", enabled=there and view.status.running))
     return lines
 
 

@@ -13,7 +13,7 @@ from .menu import clock
 Level = Literal["problems", "all", "off"]
 
 # A network that is away for a moment is nobody's business.
-_UNREACHABLE_SECONDS = 60.0
+UNREACHABLE_SECONDS = 60.0
 _NEEDED = frozenset({"not_signed_in", "renewal_failed", "damaged"})
 _NEARLY = 0.9
 
@@ -65,7 +65,7 @@ def _problems(status: Status, now: float) -> Iterator[Notification]:
         window = "Weekly" if status.limits and "seven_day" in (status.limits.claim or "") else "5-hour"
         until = f" until {clock(problem.until, now)}" if problem.until else ""
         yield Notification("limit", f"{window} limit reached", f"Requests fail{until}")
-    elif problem.kind == "unreachable" and now - problem.since >= _UNREACHABLE_SECONDS:
+    elif problem.kind == "unreachable" and now - problem.since >= UNREACHABLE_SECONDS:
         yield Notification("unreachable", "Cannot reach Claude", "Requests are failing")
 
 

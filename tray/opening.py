@@ -29,17 +29,20 @@ def open_for_person(target: str, environ: Mapping[str, str]) -> bool:
     return _start(command, environ)
 
 
+def has_screen(environ: Mapping[str, str]) -> bool:
+    """Whether this process belongs to a desktop that a person looks at."""
+    if sys.platform == "win32":
+        return True
+    if sys.platform == "darwin":
+        # Who comes over the network sees another screen.
+        return not environ.get("SSH_CONNECTION")
+    return any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
 def page_opener(environ: Mapping[str, str]) -> Callable[[str], bool]:
     """What opens a page for a person at a terminal; whether it did."""
-
-    def open_page(url: str) -> bool:
-        has_screen = sys.platform in ("win32", "darwin") or any(
-            environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-        )
-        # Without a screen a browser of the terminal would start, and take the terminal from us.
-        return has_screen and open_for_person(url, environ)
-
-    return open_page
+    # Without a screen a browser of the terminal would start, and take the terminal from us.
+    return lambda url: has_screen(environ) and open_for_person(url, environ)
 
 
 def _command(target: str, environ: Mapping[str, str]) -> Sequence[str] | None:

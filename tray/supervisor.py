@@ -47,6 +47,8 @@ class Supervisor:
         self._started_at = 0.0
         self._crashes = 0
         self._wanted = False
+        # Where any free port will do, the same one serves until the end of the program.
+        self._any_port = 0
         self._closed = threading.Event()
 
     @property
@@ -54,10 +56,10 @@ class Supervisor:
         server = self._server
         return server is not None and server.alive
 
-    def bind(self) -> None:
-        """Take the port, so that a port in use is an ordinary error before anything runs. Raises PortUnavailable."""
-        with self._lock:
-            self._server = self._bound()
+    @property
+    def tries_again(self) -> bool:
+        """Whether a server that does not run is about to be started again by itself."""
+        return self._wanted
 
     def start(self) -> bool:
         """Serve; False, with the reason on the board, where that is not possible."""
@@ -94,18 +96,21 @@ class Supervisor:
         if self.running:
             return True
         self._board.post(server="starting", failure=None)
+        server = None
         try:
-            server = self._server or self._bound()
+            server = self._bound()
             server.start()
         except PortUnavailable as error:
-            self._server = None
+            self._wanted = False
             message = f"{(error.strerror or str(error)).removesuffix(' with --port')}."
             failure = Failure("port_in_use", message[:1].upper() + message[1:], error.holder)
             self._board.post(server="failed", failure=failure)
             log.warning("not started: %s", error.strerror)
             return False
         except Exception as error:
-            self._server = None
+            self._wanted = False
+            if server is not None:
+                server.stop()
             log.exception("the server did not start")
             self._board.post(server="failed", failure=Failure("crashed", f"It did not start: {type(error).__name__}."))
             return False
@@ -118,7 +123,9 @@ class Supervisor:
         self._settings.take_up_address()
         settings = self._settings.current
         self._board.post(address=settings.host, port=settings.port)
-        server = ServerThread(self._app, settings.host, settings.port, on_crash=self._crashed)
+        server = ServerThread(self._app, settings.host, settings.port or self._any_port, on_crash=self._crashed)
+        if settings.port == 0:
+            self._any_port = server.port
         self._board.post(address=settings.host, port=server.port)
         return server
 

@@ -20,6 +20,7 @@ from .account import Account
 from .controls import Controls, SignIns
 from .events import Events, Topic
 from .headline import headline_of
+from .page_paths import PAGE_PATHS
 from .words import ROUTE_WORDS
 
 
@@ -51,6 +52,12 @@ class Dashboard:
         self.events = Events(
             {"state": (board.listen, desk.listen, settings.listen), "settings": (settings.listen,)}, self._render
         )
+
+    def link(self, host: str, port: int, page: str) -> str:
+        """An address of `page` that lets one browser in, once, for two minutes. `host` is where the server listens."""
+        name = "127.0.0.1" if host in ("0.0.0.0", "::1", "::", "localhost") else host  # noqa: S104
+        name = f"[{name}]" if ":" in name else name
+        return f"http://{name}:{port}{PAGE_PATHS.get(page, '/')}#token={self.access.mint()}"
 
     def state(self) -> dict[str, Any]:
         """How things stand, without a secret."""

@@ -132,6 +132,21 @@ SETTING_WORDS: Mapping[str, SettingWords] = {
         "Asks GitHub once a day for the newest version. Nothing is installed by itself.",
         "switch",
     ),
+    "notifications": SettingWords(
+        _PROGRAM,
+        "Notifications",
+        "What the icon tells in a corner of the screen.",
+        "choice",
+        ("problems", "all", "off"),
+    ),
+    "mask_account": SettingWords(_PROGRAM, "Hide the e-mail address", "The icon's menu leaves it out.", "switch"),
+    "tray": SettingWords(
+        _PROGRAM,
+        "Icon",
+        "none: the next start shows no icon. The other two name what a Linux desktop is asked for.",
+        "choice",
+        ("auto", "status-notifier", "xembed", "none"),
+    ),
     "log_level": SettingWords(
         _PROGRAM, "Log", "How much is logged. Never what was said.", "choice", ("debug", "info", "warning", "error")
     ),

@@ -100,13 +100,17 @@ class RouteTable:
     async def sign_in(self) -> SignIn:
         """Whether the next request could be signed, looked at now; the board gets to know."""
         sign_in = await asyncio.to_thread(self._sign_in)
-        self._board.change(lambda status: replace(status, sign_in=sign_in))
+        self._show(sign_in)
         return sign_in
 
     async def options(self) -> Sequence[SignIn]:
         """Every route as it stands, in the order of `auto`, for a person who chooses."""
-        settings = self._settings.current
-        return await asyncio.to_thread(lambda: [kind.look(settings) for kind in self._kinds.values()])
+        return await asyncio.to_thread(self._options)
+
+    def look(self) -> Sequence[SignIn]:
+        """As `sign_in` and `options` together, on whatever thread. May block."""
+        self._show(self._sign_in())
+        return self._options()
 
     def model_source(self) -> str | None:
         """Where the list of models comes from, as a name for what is kept of it; None where there is only the table."""
@@ -144,6 +148,13 @@ class RouteTable:
         if settings.route == "auto":
             return self._first_that_can_work(settings)
         return self._kinds[settings.route].look(settings)
+
+    def _options(self) -> Sequence[SignIn]:
+        settings = self._settings.current
+        return [kind.look(settings) for kind in self._kinds.values()]
+
+    def _show(self, sign_in: SignIn) -> None:
+        self._board.change(lambda status: replace(status, sign_in=sign_in))
 
     def _note_limits(self, headers: Mapping[str, str]) -> None:
         """For an upstream that learns of the limits only behind its answer's headers."""

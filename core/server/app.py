@@ -14,7 +14,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from ..credentials.stores import Stores
 from ..dashboard.access import SESSION_HEADER, check_page
 from ..dashboard.controls import Controls, NoControls, NoSignIns, SignIns
 from ..dashboard.dashboard import Dashboard
+from ..dashboard.page_paths import BELOW, WELCOME
 from ..dialects import messages as native
 from ..dialects.chat_completions.chunks import ChunkEncoder
 from ..dialects.chat_completions.completion import FINISH_REASONS, render_completion
@@ -38,7 +39,7 @@ from ..log import redact
 from ..paths import Paths
 from ..routes import RouteTable
 from ..settings import SettingsError, SettingsStore
-from ..status import StatusBoard, after_failure, with_request
+from ..status import SignIn, StatusBoard, after_failure, with_request
 from ..updates import FEED, DailyCheck, UpdateCheck
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
@@ -75,17 +76,12 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     HELLO: ("GET", "HEAD"),
 }
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
-WELCOME, DASHBOARD, API = "/welcome", "/dashboard/", "/api/"
+API = "/api/"
 ACTIVATE, QUIT, RELOAD, SESSION = "/api/activate", "/api/quit", "/api/reload", "/api/session"
 # These prove themselves by the token of the lock file.
 _CONTROL = frozenset({ACTIVATE, QUIT, RELOAD})
 _LARGE_BODY_BYTES = 512 * 1024
 
-# Where a link from outside may lead.
-DASHBOARD_PATHS: Mapping[str, str] = {
-    "welcome": WELCOME,
-    **{name: f"{DASHBOARD}{name}" for name in ("account", "settings", "logs", "about")},
-}
 _NO_STORE: Mapping[str, str] = {"cache-control": "no-store", "cross-origin-resource-policy": "same-origin"}
 
 _STOPPING = "This proxy is being stopped or restarted. Try again in a moment."
@@ -130,13 +126,14 @@ class App:
         self._lessons = Lessons()
         self._pages: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
         self._routes: RouteTable
+        self._has_routes = False
         self._gateway: Gateway
         self._model_pages: models.ModelPages
         self._token = token
         self._controls = controls or NoControls()
         updates = UpdateCheck(paths, settings, board, os.environ, feed=self._tuning.releases_feed)
         self._daily_check = DailyCheck(updates, settings)
-        self._dashboard = Dashboard(
+        self.dashboard = Dashboard(
             settings,
             stores,
             board,
@@ -155,6 +152,11 @@ class App:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
+
+    def look(self) -> Sequence[SignIn]:
+        """Every route as it stands now, on whatever thread; the board gets to know of the one that counts. Nothing
+        before the first start. May block."""
+        return self._routes.look() if self._has_routes else ()
 
     async def stop(self) -> None:
         """End what is open, each answer with an error that says why; later requests are told the same."""
@@ -176,6 +178,7 @@ class App:
             timeouts=self._tuning.timeouts,
             demo=DemoUpstream(seconds_per_word=self._tuning.demo_word),
         )
+        self._has_routes = True
         self._gateway = Gateway(self._routes, self._board)
         self._model_pages = models.ModelPages(self._paths, self._routes, self._gateway)
         self._board.post(server="running", failure=None)
@@ -399,7 +402,7 @@ class App:
             if path in _CONTROL:
                 control.check_token(header(control.TOKEN_HEADER), self._token)
             elif path != SESSION:
-                self._dashboard.access.check_session(header(SESSION_HEADER))
+                self.dashboard.access.check_session(header(SESSION_HEADER))
         if self._stopping:
             raise ProxyStopping(_STOPPING)
         match (method, path):
@@ -419,17 +422,15 @@ class App:
     async def _activate(self, downstream: Downstream) -> None:
         """A link to the dashboard that works once, in answer to a program of the same person."""
         host, port = downstream.scope["server"]
-        name = "127.0.0.1" if host in ("0.0.0.0", "::1", "::") else host  # noqa: S104
         page = json_codec.object_or_empty(_json(await downstream.read_body())).get("page")
-        path = DASHBOARD_PATHS.get(str(page), "/")
-        url = f"http://{name}:{port}{path}#token={self._dashboard.access.mint()}"
+        url = self.dashboard.link(host, port, str(page))
         await downstream.answer(200, json_codec.encode({"url": url}), _NO_STORE)
 
     async def _events(self, downstream: Downstream) -> None:
         await downstream.start(200, [("content-type", "text/event-stream"), *_NO_STORE.items()])
         log = self._paths.log_file if b"log=1" in downstream.scope["query_string"] else None
         with contextlib.suppress(ProxyStopping):
-            await self._race(self._dashboard.events.serve(downstream.write, log=log), downstream)
+            await self._race(self.dashboard.events.serve(downstream.write, log=log), downstream)
         await downstream.write(b"", last=True)
 
     async def _reload(self, downstream: Downstream) -> None:
@@ -450,7 +451,7 @@ class App:
             pages = await asyncio.to_thread(importlib.import_module, "core.server.pages")
             self._pages = cast(
                 "Callable[[Scope, Receive, Send], Awaitable[None]]",
-                pages.build(self._instance, sorted(_METHODS), self._dashboard),
+                pages.build(self._instance, sorted(_METHODS), self.dashboard),
             )
         await downstream.hand_over(self._pages)
 
@@ -500,7 +501,7 @@ def _is_looked_at(path: str, downstream: Downstream) -> bool:
 
 
 def _is_dashboard(path: str) -> bool:
-    return (path.startswith((DASHBOARD, API)) and path != HELLO) or path == WELCOME
+    return (path.startswith((BELOW, API)) and path != HELLO) or path == WELCOME
 
 
 def _endpoint(path: str) -> str:

@@ -13,7 +13,6 @@ import pytest
 from core.credentials.stores import Stores
 from core.paths import Paths
 from core.server.app import App
-from core.server.thread import PortUnavailable
 from core.settings import SettingsStore
 from core.status import Status, StatusBoard
 from tray.supervisor import Supervisor, free_port_after
@@ -118,13 +117,11 @@ def test_a_busy_port_is_a_state_that_names_the_holder_and_a_move_really_works(wa
         assert watched.settings.current.port == free
 
 
-def test_binding_first_makes_a_busy_port_an_ordinary_error(watched: Watched) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        watched.settings.change(port=taken.getsockname()[1])
-        with pytest.raises(PortUnavailable):
-            watched.supervisor.bind()
+def test_where_any_port_will_do_a_restart_keeps_the_one_that_it_was(watched: Watched) -> None:
+    assert watched.supervisor.start()
+    port = watched.board.status.port
+    assert watched.supervisor.restart()
+    assert (watched.board.status.port, watched.health()) == (port, 200)
 
 
 def test_a_crash_is_followed_by_three_new_starts_and_then_by_rest(watched: Watched) -> None:

@@ -1,0 +1,120 @@
+"""One icon for each person: a second start lets the first one know, and ends.
+
+The first one holds a locked file, which is gone with its process however that ends, and listens at a loopback port of
+its own for whoever read the secret in that file: its server, which could be asked as well, may be stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection, Listener
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from core import json_codec
+from core.file_lock import try_lock
+from core.json_codec import object_or_empty
+from core.paths import Paths, make_private_directory
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import PipeConnection
+
+log = logging.getLogger("cliproxyapi.tray")
+
+# How long the first one may take to answer.
+_SECONDS = 2.0
+_LARGEST_FILE = 4096
+_ASKED, _DONE = b"activate", b"done"
+
+
+class OnlyTray:
+    """The right to be the one icon. `on_activation` is called, on a thread of its own, when somebody starts another."""
+
+    def __init__(self) -> None:
+        self.on_activation: Callable[[], None] = lambda: None
+
+    def serve(self, listener: Listener) -> None:
+        while True:
+            try:
+                connection = listener.accept()
+            except (AuthenticationError, EOFError, ConnectionError):
+                continue  # somebody without the secret, or who left
+            except OSError:
+                return  # closed
+            with connection, contextlib.suppress(OSError, EOFError):
+                if connection.poll(_SECONDS) and connection.recv_bytes(64) == _ASKED:
+                    self.on_activation()
+                    connection.send_bytes(_DONE)
+
+
+@contextmanager
+def only_tray(paths: Paths) -> Generator[OnlyTray | None]:
+    """The right to be the one icon while the block is open; None where another process has it. Where no file can be
+    written nobody can tell, and everybody has it."""
+    only = OnlyTray()
+    with contextlib.ExitStack() as stack:
+        try:
+            make_private_directory(paths.run_dir)
+            file = stack.enter_context(open(os.open(paths.tray_file, os.O_RDWR | os.O_CREAT, 0o600), "r+b"))
+        except OSError as error:
+            log.warning("nobody can tell whether another icon is shown: %s", error)
+            yield only
+            return
+        if not try_lock(file):
+            yield None
+            return
+        listener = _listening(file)
+        if listener is not None:
+            stack.callback(listener.close)
+            threading.Thread(target=only.serve, args=(listener,), name="second starts", daemon=True).start()
+        yield only
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+
+
+def activate_first(paths: Paths) -> bool:
+    """Ask the process that shows the icon to show itself; False where it does not answer in two seconds."""
+    answered = threading.Event()
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, EOFError, AuthenticationError, ValueError), _connected(paths) as line:
+            line.send_bytes(_ASKED)
+            if line.poll(_SECONDS) and line.recv_bytes(64) == _DONE:
+                answered.set()
+
+    # Whoever holds the port now may be silent for ever.
+    thread = threading.Thread(target=ask, name="asking", daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    return answered.is_set()
+
+
+def _listening(file: BinaryIO) -> Listener | None:
+    """Told in `file`: where, and the secret."""
+    key = secrets.token_bytes(32)
+    try:
+        listener = Listener(("127.0.0.1", 0), authkey=key)
+        address: Any = listener.address
+        file.truncate(0)
+        file.write(json_codec.encode({"pid": os.getpid(), "port": address[1], "key": key.hex()}))
+        file.flush()
+    except OSError as error:
+        log.warning("a second start will not be noticed: %s", error)
+        return None
+    return listener
+
+
+def _connected(paths: Paths) -> Connection[Any, Any] | PipeConnection[Any, Any]:
+    with paths.tray_file.open("rb") as file:
+        told = object_or_empty(json_codec.decode(file.read(_LARGEST_FILE)))
+    match told:
+        case {"port": int(port), "key": str(key)}:
+            return Client(("127.0.0.1", port), authkey=bytes.fromhex(key))
+        case _:
+            raise FileNotFoundError(paths.tray_file)
