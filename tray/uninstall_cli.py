@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .quit_cli import quit_all, still_runs, told
+from .quit_cli import quit_all, say_what_ended
 
 if TYPE_CHECKING:
     from installers.uninstall import Left
@@ -46,8 +46,8 @@ def uninstall(context: Context, purge: bool) -> int:
 def _quit(context: Context) -> list[str]:
     """Why what runs still does."""
     ended = quit_all(context.paths)
-    told([one for one in ended if one.why_not is None])
-    return [still_runs(one) for one in ended if one.why_not is not None]
+    say_what_ended(ended)
+    return [one.why_not for one in ended if one.why_not is not None]
 
 
 def _switch_off(context: Context) -> list[Left]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,6 +14,7 @@ import pytest
 
 from core.instance import announced, running_instances
 from core.paths import Paths
+from tray.single_instance import icon_is_shown, only_tray
 
 
 @pytest.fixture
@@ -69,5 +71,16 @@ def test_a_server_that_goes_on_is_told_with_its_process(environ: dict[str, str])
         thread.join()
     assert instance is not None
     assert done.returncode == 1
-    assert f"it cannot be asked to quit (process {instance.pid}, port {instance.port})" in done.stdout
+    said = f"The server on port {instance.port} still runs: it cannot be asked to quit (process {instance.pid}, "
+    assert said in done.stdout
     assert "s3cr3t-marker" not in done.stdout + done.stderr
+
+
+def test_an_icon_whose_server_is_stopped_ends_too(environ: dict[str, str]) -> None:
+    with ExitStack() as stack:
+        only = stack.enter_context(only_tray(Paths.find(environ)))
+        assert only is not None
+        only.on_quit = stack.close
+        done = run_quit(environ)
+    assert (done.returncode, done.stdout) == (0, "The icon has quit.\n")
+    assert not icon_is_shown(Paths.find(environ))
