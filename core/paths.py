@@ -137,7 +137,7 @@ class Paths:
         """The folders, each once, and a folder before the one that it lies in."""
         claude_code = self.claude_code_dir
         ours = {self.config_dir, self.data_dir, self.log_dir, self.run_dir, claude_code, claude_code / "empty"}
-        return sorted(ours, key=lambda path: -len(path.parts))
+        return sorted(ours, key=lambda path: (-len(path.parts), path))
 
 
 def _as_expression(name: Path) -> str:

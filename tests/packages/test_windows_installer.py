@@ -16,7 +16,7 @@ import pytest
 
 from core.paths import Paths
 from installers.packaging import identity
-from installers.packaging.windows.installer import COMMAND, DATA_FOLDER, NotBuilt, build, windows_paths
+from installers.packaging.windows.installer import COMMAND, DATA_FOLDER, SIGN, NotBuilt, build, windows_paths
 from installers.program import WINDOWS_PROGRAM
 from installers.windows_run import APPROVED, RUN, VALUE, render_command
 from tests import needs
@@ -298,6 +298,19 @@ def test_the_installer_knows_the_folders_and_the_value_that_the_program_uses(mon
         expected.log_dir,
     ]
     assert {Path("LOCAL") / name for name in windows_paths().written_names()} == set(expected.written_names())
+
+
+def test_whoever_has_a_certificate_signs_all_that_is_run(installers: Installers, tmp_path: Path) -> None:
+    payload = tmp_path / "payload"
+    shutil.copytree(installers.old.with_name("0.9.0"), payload)
+    signer, signed = tmp_path / "signer", tmp_path / "signed.txt"
+    signer.write_text(f'#!/bin/sh\necho "$1" >> {signed}\n')
+    signer.chmod(0o755)
+    build(payload, tmp_path / "out.exe", environ={**os.environ, SIGN: str(signer)})
+    names = [Path(line).name for line in signed.read_text().splitlines()]
+    # The uninstaller is a file of its own only while it is signed.
+    assert [names[0], names[1], names[3]] == [WINDOWS_PROGRAM, COMMAND, "out.exe"]
+    assert len(names) == 4
 
 
 def test_a_payload_without_the_program_makes_no_installer(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """The Windows installer: says to NSIS which files there are, and compiles it.
 
 `python -m installers.packaging.windows.installer PAYLOAD OUTPUT` makes OUTPUT of the folder PAYLOAD, which holds what
-PyInstaller made. `makensis` runs on Linux and on Windows.
+PyInstaller made. `makensis` runs on Linux and on Windows. Where WINDOWS_SIGN_COMMAND names a command that signs the
+file whose name follows it, the programs of PAYLOAD are signed in their place, and then the installer and what it leaves
+for uninstalling.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +31,8 @@ ICON = HERE.parents[2] / "assets" / "cliproxyapi.ico"
 
 # The second executable, with a console: what `cliproxyapi.exe` would be called is the first, for Windows.
 COMMAND = "cliproxyapi-cli.exe"
+
+SIGN = "WINDOWS_SIGN_COMMAND"
 
 # Below %LOCALAPPDATA%, as platformdirs has it.
 DATA_FOLDER = "cliproxyapi"
@@ -85,8 +90,7 @@ def defines(payload: Path, output: Path, include: Path, version: str, environ: M
         "INCLUDE": str(include),
         "OUTPUT": str(output),
     }
-    # A command that signs the file whose name follows it; it runs only where somebody has a certificate.
-    sign = environ.get("WINDOWS_SIGN_COMMAND")
+    sign = environ.get(SIGN)
     return {**named, "SIGN": sign} if sign else named
 
 
@@ -101,6 +105,9 @@ def build(payload: Path, output: Path, *, version: str = __version__, environ: M
     makensis = shutil.which("makensis", path=environ.get("PATH"))
     if makensis is None:
         raise NotBuilt("makensis is not installed: it belongs to NSIS.")
+    if sign := environ.get(SIGN):
+        for name in (WINDOWS_PROGRAM, COMMAND):
+            _run([*shlex.split(sign), str(payload / name)], environ)
     output.parent.mkdir(parents=True, exist_ok=True)
     include = output.with_suffix(".nsh")
     # With its mark, or NSIS reads it in the system's old code page.
@@ -115,11 +122,15 @@ def build(payload: Path, output: Path, *, version: str = __version__, environ: M
             "UTF8",
             *(f"-D{key}={value}" for key, value in given.items()),
         ]
-        done = subprocess.run([*command, str(SCRIPT)], capture_output=True, text=True, errors="replace", check=False)
+        _run([*command, str(SCRIPT)], environ)
     finally:
         include.unlink()
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
-        raise NotBuilt(f"makensis failed:\n{done.stdout}{done.stderr}")
+        raise NotBuilt(f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}")
 
 
 def _installed(payload: Path, files: Sequence[Path]) -> Iterator[str]:
