@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -31,6 +31,7 @@ class Machine:
     """A Windows with a person on it."""
 
     wine: Wine
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
     @property
     def profile(self) -> Path:
@@ -111,12 +112,15 @@ class Machine:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self.started.append(process)
         self.until(lambda: self.running)
         return process
 
     def quit(self) -> None:
         for name in ("running.txt", "deaf.txt"):
             (self.profile / name).unlink(missing_ok=True)
+        for process in self.started:
+            process.wait(SECONDS)
 
     def until(self, happened: Callable[[], bool]) -> None:
         end = time.monotonic() + SECONDS
