@@ -102,11 +102,11 @@ class Machine:
         uninstaller = (folder or self.installed) / "uninstall.exe"
         assert self.wine.run(str(uninstaller), "/S", *arguments).returncode == 0
         self.until(lambda: not uninstaller.exists())
-        self.until(lambda: not list(self.local.glob("Temp/~nsu*")))
+        self.until(lambda: not self.wine.runs("_?="))
 
     def start(self, program: Path) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            ["xvfb-run", "-a", "wine", str(program)],
+            ["wine", str(program)],
             env=self.wine.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
