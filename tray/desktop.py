@@ -54,6 +54,7 @@ class DesktopApp:
     def run(self, only: OnlyTray) -> int:
         """Until somebody quits. The exit code."""
         only.on_activation = lambda: self._program.worker.submit(lambda: self._verbs.open_page("overview"))
+        only.on_quit = self._program.quit
         self._face.show()
         self._program.worker.submit(self._start)
         ended = self._icon.run()
