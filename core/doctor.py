@@ -31,6 +31,7 @@ from .routes import RouteTable
 from .routes.kind import DEMO_STEP
 from .settings import SettingsStore
 from .status import SignIn, StatusBoard
+from .updates import UpdateCheck
 from .upstreams.anthropic_http import proxy_for, without_userinfo
 
 Verdict = Literal["ok", "note", "problem"]
@@ -49,14 +50,19 @@ class Finding:
     todo: str | None = None
 
 
-async def examine(paths: Paths, settings: SettingsStore, environ: Mapping[str, str]) -> list[Finding]:
-    """Everything. Takes seconds: it talks to the network, and starts other programs to ask for their versions."""
+async def examine(
+    paths: Paths, settings: SettingsStore, environ: Mapping[str, str], program: Path | None
+) -> list[Finding]:
+    """Everything; `program` is this one, where it is known.
+
+    Takes seconds: it talks to the network, and starts other programs to ask for their versions.
+    """
     stores = Stores.open(paths, environ, lambda: settings.current)
     routes = RouteTable(settings, stores, StatusBoard(), paths)
     instances = running_instances(paths)
     current = settings.current
     return [
-        _own_version(environ),
+        own_program(environ, program),
         *(Finding("settings", "note", warning, "Correct it, or take it out.") for warning in settings.warnings),
         *running(instances),
         *chosen(await routes.sign_in(), await routes.options(), current.route, time.time()),
@@ -68,6 +74,7 @@ async def examine(paths: Paths, settings: SettingsStore, environ: Mapping[str, s
         *upstream(current.upstream_url, environ),
         *port(current.host, current.port, instances),
         *loopback_proxies(environ),
+        updates(UpdateCheck(paths, settings, StatusBoard(), environ)),
     ]
 
 
@@ -240,16 +247,44 @@ def loopback_proxies(environ: Mapping[str, str]) -> list[Finding]:
     return [Finding("proxy", "problem", said, f"Add this line to your shell's profile: {line}")]
 
 
-def _own_version(environ: Mapping[str, str]) -> Finding:
-    """Homebrew has a formula of our name that is another program."""
+def updates(check: UpdateCheck) -> Finding:
+    """What the releases feed said last; it is not asked for this."""
+    asked, newer = check.last_asked(), check.known()
+    if newer is not None:
+        todo = f"Install it the way that this one was installed; {newer.url} says what is new."
+        return Finding("updates", "note", f"Version {newer.version} is out.", todo)
+    if asked is None or not check.on:
+        todo = "`check_updates = true` in the settings asks once a day, the dashboard's page About when you click."
+        return Finding("updates", "note", "Nobody looks for updates.", None if check.on else todo)
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(asked.at))
+    return Finding("updates", "ok", f"There was no newer version {moment}.")
+
+
+def own_program(environ: Mapping[str, str], program: Path | None) -> Finding:
+    """Which program a terminal starts by our name: `program` is this one. Homebrew's formula of that name is another.
+
+    The other one is not started to ask for its version: it may be a server that knows no such question.
+    """
     found = shutil.which("cliproxyapi", path=environ.get("PATH"))
     said = f"CLIProxyAPI {__version__}, Python {sys.version.split()[0]}, {sys.platform}"
     if found is None:
         return Finding("program", "note", f"{said}; there is no `cliproxyapi` on the PATH.")
+    if program is not None and _same_file(Path(found), program):
+        return Finding("program", "ok", f"{said}; `cliproxyapi` on the PATH is {found}.")
+    here = f"this one runs from {program}" if program is not None else "this one runs from a folder of its own"
     if any(part in ("homebrew", "linuxbrew", "Cellar") for part in Path(found).resolve().parts):
         todo = "Homebrew's formula of that name is another program: call this one by its full path, or unlink that one."
-        return Finding("program", "problem", f"{said}; `cliproxyapi` on the PATH is Homebrew's {found}.", todo)
-    return Finding("program", "ok", f"{said}; `cliproxyapi` on the PATH is {found}.")
+        said = f"{said}; `cliproxyapi` on the PATH is Homebrew's {found}, and {here}."
+        return Finding("program", "problem", said, todo)
+    todo = f"`{found} --version` says `cliproxyapi` and one number if it is a copy of this program; keep one of them."
+    return Finding("program", "note", f"{said}; `cliproxyapi` on the PATH is {found}, and {here}.", todo)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.samefile(other)
+    except OSError:
+        return False
 
 
 def _health_of(instance: Instance) -> Finding:

@@ -65,6 +65,11 @@ class Paths:
         return self.data_dir / "models.json"
 
     @property
+    def updates_file(self) -> Path:
+        """What the releases feed said last, and when."""
+        return self.data_dir / "updates.json"
+
+    @property
     def api_key_file(self) -> Path:
         return self.data_dir / "api_key.json"
 
@@ -98,31 +103,45 @@ class Paths:
     def written_files(self) -> Iterator[Path]:
         """Every file that is there and that this program writes, by its name; so also what a crash left of a file that
         was being written. Whatever else lies in its folders belongs to somebody else."""
+        ours = re.compile("|".join(map(_as_expression, self.written_names())))
+        for directory in self.directories():
+            with contextlib.suppress(OSError):
+                yield from (path for path in sorted(directory.iterdir()) if ours.fullmatch(str(path)))
+
+    def written_names(self) -> list[Path]:
+        """The files that this program may write. A `*` in the last part stands for a port, or for what the name of a
+        file that is being written has by chance."""
         logs = [self.log_file, *(self.log_file.with_name(f"{self.log_file.name}.{n + 1}") for n in range(OLD_LOGS))]
-        data = [
+        replaced = [
+            self.config_file,
             self.models_file,
+            self.updates_file,
             self.api_key_file,
             self.oauth_file,
             self.oauth_file.with_suffix(".lock"),
             self.launcher,
             self.welcomed_file,
+            self.claude_code_dir / "versions.json",
         ]
-        data.append(self.claude_code_dir / "versions.json")
-        names = [re.escape(str(path)) for path in [self.config_file, *logs, self.agent_log_file, self.tray_file, *data]]
-        names.append(re.escape(str(self.run_dir / "server-")) + r"\d{1,5}\.json")
-        names += [
-            re.escape(str(path.parent / f".{path.name}.")) + r"[a-z0-9_]+\.tmp" for path in [self.config_file, *data]
+        unfinished = [path.with_name(f".{path.name}.*.tmp") for path in replaced]
+        return [
+            *logs,
+            self.agent_log_file,
+            *replaced,
+            *unfinished,
+            self.tray_file,
+            self.run_dir / "server-*.json",
         ]
-        ours = re.compile("|".join(names))
-        for directory in self.directories():
-            with contextlib.suppress(OSError):
-                yield from (path for path in sorted(directory.iterdir()) if ours.fullmatch(str(path)))
 
     def directories(self) -> list[Path]:
         """The folders, each once, and a folder before the one that it lies in."""
         claude_code = self.claude_code_dir
         ours = {self.config_dir, self.data_dir, self.log_dir, self.run_dir, claude_code, claude_code / "empty"}
-        return sorted(ours, key=lambda path: -len(path.parts))
+        return sorted(ours, key=lambda path: (-len(path.parts), path))
+
+
+def _as_expression(name: Path) -> str:
+    return re.escape(f"{name.parent}{os.sep}") + re.escape(name.name).replace(r"\*", "[a-z0-9_]+")
 
 
 def _run_dir(environ: Mapping[str, str], data_dir: Path, *, is_own: bool) -> Path:

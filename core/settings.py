@@ -75,6 +75,8 @@ class Settings:
     oauth_authorize_url: str | None = None
     oauth_token_url: str | None = None
     oauth_scopes: tuple[str, ...] = ()
+    # Ask once a day whether there is a newer version.
+    check_updates: bool = False
     # What the icon tells in a corner of the screen.
     notifications: Literal["problems", "all", "off"] = "problems"
     # The menu leaves the person's e-mail address out, as others see the screen.
@@ -268,7 +270,7 @@ def _from_text(variable: str, name: str, text: str) -> Any:
             return int(text)
         except ValueError:
             return text
-    if name == "direct_consent":
+    if name in ("direct_consent", "check_updates"):
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
     if name == "oauth_scopes":
         return text.replace(",", " ").split()
@@ -420,6 +422,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "oauth_authorize_url": _endpoint,
     "oauth_token_url": _endpoint,
     "oauth_scopes": _scopes,
+    "check_updates": _yes_or_no,
     "notifications": _one_of("problems", "all", "off"),
     "mask_account": _yes_or_no,
     "tray": _one_of("auto", "status-notifier", "xembed", "none"),

@@ -116,6 +116,14 @@ class RequestNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A version that is newer than this one, and the page that says what is new."""
+
+    version: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A snapshot. Times are seconds since 1970."""
 
@@ -144,6 +152,8 @@ class Status:
     failing_since: float | None = None
     # Web pages that were turned away, by origin, each named once.
     refused_pages: tuple[str, ...] = ()
+    # Where somebody looked, and there is one.
+    update: Release | None = None
 
     @property
     def running(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from core.paths import LAUNCHER
 
 _NAME = "cliproxyapi"
-_WINDOWS_PROGRAM = "CLIProxyAPI.exe"
+WINDOWS_PROGRAM = "CLIProxyAPI.exe"
 
 # What a unit's `ExecStart` or a desktop entry's `Exec` cannot carry, however it is escaped (seen with systemd 252 and
 # GLib 2.74): such a program is reached through a link. A dollar and a backtick are fine in a unit, but the units that
@@ -39,7 +39,7 @@ def this_program(
         if image and mounted and program.is_relative_to(mounted):
             return Path(image)
         # The command line is a second executable there; what starts at login is the one without a console.
-        quiet = program.with_name(_WINDOWS_PROGRAM)
+        quiet = program.with_name(WINDOWS_PROGRAM)
         return quiet if windows and quiet.exists() else program
     suffix = ".exe" if windows else ""
     beside = Path(executable).parent / f"{_NAME}{suffix}"

@@ -12,6 +12,8 @@ import httpx
 
 from core.credentials.desk import Conversation, Kind, Progress, SignInDesk, SignInFailed
 from core.dashboard.controls import Way
+from core.server.app import Tuning
+from tests.releases_feed import NOBODY
 from tests.running_proxy import CONTROL_TOKEN, RunningProxy, running_proxy
 
 TOKEN = CONTROL_TOKEN
@@ -128,11 +130,12 @@ class Shown:
 
 @contextmanager
 def shown_dashboard(
-    home: Path, upstream: str | None = None, environ: Mapping[str, str] | None = None
+    home: Path, upstream: str | None = None, environ: Mapping[str, str] | None = None, *, feed: str = NOBODY
 ) -> Iterator[Shown]:
     """The route is free to choose: it is not set by a variable."""
     desk, controls = SignInDesk(), StandInControls()
     variables = {"CLIPROXYAPI_ROUTE": "", **(environ or {})}
+    tuning = Tuning(releases_feed=feed)
     parts = {"desk": desk, "sign_ins": StandInSignIns(desk), "controls": controls}
-    with running_proxy(home, upstream, environ=variables, token=TOKEN, **parts) as proxy:
+    with running_proxy(home, upstream, environ=variables, tuning=tuning, token=TOKEN, **parts) as proxy:
         yield Shown(proxy, desk, controls)

@@ -15,6 +15,7 @@ from core.log import logging_to
 from core.paths import Paths
 from tests.browser import PATIENCE_MS, browser, page
 from tests.dashboard import CODE, Shown, StandInControls, ask, shown_dashboard
+from tests.releases_feed import Feed, releases_feed
 from tests.simulated_claude import SimulatedClaude
 from tests.simulated_claude.server import TEST_KEY, TEST_TOKEN
 
@@ -43,6 +44,12 @@ def module_shown(home: Path, module_claude: SimulatedClaude) -> Iterator[Shown]:
     paths = Paths.find({"CLIPROXYAPI_CONFIG_DIR": str(home / "config"), "CLIPROXYAPI_DATA_DIR": str(home / "data")})
     with logging_to(paths, "info"), shown_dashboard(home, module_claude.url, environ) as shown:
         yield shown
+
+
+@pytest.fixture
+def feed() -> Iterator[Feed]:
+    with releases_feed() as feed:
+        yield feed
 
 
 @pytest.fixture
@@ -166,14 +173,21 @@ WORDS = {
     "max_output_tokens": ("1000", 1000),
     "host": ("localhost", "127.0.0.1"),
 }
-CHOICES = {"route": "demo", "claude_login": "ignore", "prompt_cache": "off", "log_level": "debug"}
+CHOICES = {
+    "route": "demo",
+    "claude_login": "ignore",
+    "prompt_cache": "off",
+    "notifications": "all",
+    "tray": "none",
+    "log_level": "debug",
+}
 
 
 def test_every_setting_is_changed_where_it_stands(page: Page, shown: Shown) -> None:
     page.goto(shown.link("settings"))
     expect(page.get_by_role("heading", name="Models")).to_be_visible()
     names = page.locator(".setting [name]").evaluate_all("all => all.map((one) => one.name)")
-    assert set(names) == {*WORDS, *CHOICES, "direct_consent", "port"}
+    assert set(names) == {*WORDS, *CHOICES, "check_updates", "direct_consent", "mask_account", "port"}
     for name, (typed, _) in WORDS.items():
         field = page.locator(f"#setting-{name}")
         field.fill(typed)
@@ -182,6 +196,8 @@ def test_every_setting_is_changed_where_it_stands(page: Page, shown: Shown) -> N
     for name, choice in CHOICES.items():
         page.locator(f"#setting-{name}").select_option(choice)
         expect(page.locator(f"#setting-{name}-after")).to_contain_text("From the file")
+    page.locator("#setting-check_updates").click()
+    expect(page.locator("#setting-check_updates-after")).to_contain_text("From the file")
     page.locator("#setting-direct_consent").click()
     expect(page.get_by_role("dialog")).to_contain_text("Anthropic says plan sign-ins are meant for its own apps")
     button(page, "Not Now").click()
@@ -189,7 +205,10 @@ def test_every_setting_is_changed_where_it_stands(page: Page, shown: Shown) -> N
     page.locator("#setting-direct_consent").click()
     button(page, "Yes, Use It").click()
     expect(page.locator("#setting-direct_consent-after")).to_contain_text("From the file")
+    page.locator("#setting-mask_account").click()
+    expect(page.locator("#setting-mask_account-after")).to_contain_text("From the file")
     settings = shown.proxy.settings.current
+    assert settings.mask_account
     assert {name: getattr(settings, name) for name in WORDS} == {name: value for name, (_, value) in WORDS.items()}
     assert {name: getattr(settings, name) for name in CHOICES} == CHOICES
     assert "s3cr3t-marker" not in page.content()
@@ -244,6 +263,22 @@ def test_without_a_session_the_page_says_how_to_open_it(page: Page, shown: Shown
     page.goto(f"{shown.proxy.root}/dashboard/about")
     button(page, "Show the Report").click()
     expect(page.get_by_label("The report", exact=True)).to_contain_text("CLIProxyAPI diagnostics")
+
+
+def test_a_newer_version_is_found_when_somebody_asks(page: Page, home: Path, feed: Feed) -> None:
+    with shown_dashboard(home, feed=feed.url) as shown:
+        page.goto(shown.link("about"))
+        updates = page.get_by_label("Updates", exact=True)
+        expect(updates).to_contain_text("It is not known whether there is a newer version.")
+        assert feed.asked == []
+        button(updates, "Check for Updates").click()
+        expect(updates).to_contain_text("Version 99.0.0 is out.")
+        expect(updates.get_by_role("link")).to_have_attribute(
+            "href", re.compile(r"^https://.*/releases/tag/v99\.0\.0$")
+        )
+        feed.status = 500
+        button(updates, "Check for Updates").click()
+        expect(page.get_by_text("The releases feed answered with status 500")).to_be_visible()
 
 
 def test_the_page_goes_on_by_itself_when_the_server_comes_back(page: Page, shown: Shown) -> None:

@@ -27,6 +27,7 @@ from installers.mechanism import MARK
 
 from .autostart_cli import autostart
 from .opening import has_screen
+from .quit_cli import quit_command
 from .uninstall_cli import uninstall
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def cli(context: click.Context, debug: bool, autostarted: bool) -> int | None:
 
 
 cli.add_command(autostart)
+cli.add_command(quit_command)
 cli.add_command(uninstall)
 
 

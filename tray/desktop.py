@@ -47,10 +47,14 @@ class DesktopApp:
         program.icon_place = _ICON_PLACES.get(sys.platform, _IN_A_PANEL)
         program.can_stop = program.can_open_logs = True
         program.on_leaving = self._leave
+        program.on_serving = lambda: announce(
+            f"CLIProxyAPI serves on {program.base_url}, and has an icon. Stop it with Quit or Ctrl-C."
+        )
 
     def run(self, only: OnlyTray) -> int:
         """Until somebody quits. The exit code."""
         only.on_activation = lambda: self._program.worker.submit(lambda: self._verbs.open_page("overview"))
+        only.on_quit = self._program.quit
         self._face.show()
         self._program.worker.submit(self._start)
         ended = self._icon.run()
@@ -65,7 +69,6 @@ class DesktopApp:
             failure = program.board.status.failure
             self._announce(f"Not serving: {failure.message if failure else 'the server did not start.'}")
             return
-        self._announce(f"CLIProxyAPI serves on {program.base_url}, and has an icon. Stop it with Quit or Ctrl-C.")
         if self._interactive and _is_first_start(program.paths.welcomed_file):
             self._icon.notify("CLIProxyAPI is running", "Click its icon to copy the address")
             self._verbs.open_page("welcome")

@@ -17,6 +17,7 @@ from core.doctor import Finding, examine
 from core.log import last_lines, redact
 from core.paths import Paths
 from core.settings import Settings, SettingsStore
+from installers.program import this_program
 
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 _LOG_LINES = 500
@@ -26,7 +27,8 @@ _PRIVATE_SETTINGS = ("api_key", "oauth_client_id")
 
 def run_doctor(paths: Paths, settings: SettingsStore, *, as_json: bool, report: Path | None) -> int:
     """The exit code: 1 where there is a problem."""
-    findings = [_redacted(finding) for finding in asyncio.run(examine(paths, settings, os.environ))]
+    program = this_program(os.environ)
+    findings = [_redacted(finding) for finding in asyncio.run(examine(paths, settings, os.environ, program))]
     if as_json:
         click.echo(json_codec.encode_text([asdict(finding) for finding in findings]))
     else:

@@ -86,6 +86,9 @@ def _good_to_know(status: Status, now: float) -> Iterator[Notification]:
     if window is not None and (window.utilization or 0) >= _NEARLY:
         until = f", resets {clock(window.resets_at, now)}" if window.resets_at else ""
         yield Notification("nearly", "5-hour limit nearly reached", f"{window.utilization:.0%} is used{until}")
+    if status.update is not None:
+        text = "The page About of the dashboard leads to it"
+        yield Notification(f"update {status.update.version}", f"Version {status.update.version} is out", text)
     if status.sign_in is not None and status.sign_in.state == "signed_in":
         yield Notification("signed in", "Signed in", status.sign_in.account or status.sign_in.source or "")
 

@@ -30,14 +30,16 @@ log = logging.getLogger("cliproxyapi.tray")
 # How long the first one may take to answer.
 _SECONDS = 2.0
 _LARGEST_FILE = 4096
-_ASKED, _DONE = b"activate", b"done"
+_ACTIVATE, _QUIT, _DONE = b"activate", b"quit", b"done"
 
 
 class OnlyTray:
-    """The right to be the one icon. `on_activation` is called, on a thread of its own, when somebody starts another."""
+    """The right to be the one icon. `on_activation` is called when somebody starts another, `on_quit` when a command
+    ends this one; both on a thread of its own."""
 
     def __init__(self) -> None:
         self.on_activation: Callable[[], None] = lambda: None
+        self.on_quit: Callable[[], None] = lambda: None
 
     def serve(self, listener: Listener) -> None:
         while True:
@@ -48,9 +50,18 @@ class OnlyTray:
             except OSError:
                 return  # closed
             with connection, contextlib.suppress(OSError, EOFError):
-                if connection.poll(_SECONDS) and connection.recv_bytes(64) == _ASKED:
-                    self.on_activation()
-                    connection.send_bytes(_DONE)
+                if connection.poll(_SECONDS):
+                    self._obey(connection)
+
+    def _obey(self, connection: Connection[Any, Any] | PipeConnection[Any, Any]) -> None:
+        match connection.recv_bytes(64):
+            case b"activate":
+                self.on_activation()
+            case b"quit":
+                self.on_quit()
+            case _:
+                return
+        connection.send_bytes(_DONE)
 
 
 @contextmanager
@@ -80,11 +91,29 @@ def only_tray(paths: Paths) -> Generator[OnlyTray | None]:
 
 def activate_first(paths: Paths) -> bool:
     """Ask the process that shows the icon to show itself; False where it does not answer in two seconds."""
+    return _told_first(paths, _ACTIVATE)
+
+
+def quit_first(paths: Paths) -> bool:
+    """Ask the process that shows the icon to end; False where it does not answer in two seconds."""
+    return _told_first(paths, _QUIT)
+
+
+def icon_is_shown(paths: Paths) -> bool:
+    """Whether a process has the right to be the one icon."""
+    try:
+        with paths.tray_file.open("r+b") as file:
+            return not try_lock(file)
+    except OSError:
+        return False
+
+
+def _told_first(paths: Paths, word: bytes) -> bool:
     answered = threading.Event()
 
     def ask() -> None:
         with contextlib.suppress(OSError, EOFError, AuthenticationError, ValueError), _connected(paths) as line:
-            line.send_bytes(_ASKED)
+            line.send_bytes(word)
             if line.poll(_SECONDS) and line.recv_bytes(64) == _DONE:
                 answered.set()
 

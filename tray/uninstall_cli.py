@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from core.instance import Instance, running_instances
+from .quit_cli import quit_all, say_what_ended
 
 if TYPE_CHECKING:
     from installers.uninstall import Left
 
     from .cli import Context
-
-# A server has three seconds to say goodbye to its clients.
-_QUIT_SECONDS, _LOOK_SECONDS = 10.0, 0.1
 
 
 @click.command()
@@ -29,7 +25,7 @@ def uninstall(context: Context, purge: bool) -> int:
     from installers.program import this_program
     from installers.uninstall import Left, how_to_remove
 
-    still_running = _quit_all(context)
+    still_running = _quit(context)
     left = [Left("the program that runs", reason) for reason in still_running]
     left += _switch_off(context)
     if purge and not still_running:
@@ -47,42 +43,11 @@ def uninstall(context: Context, purge: bool) -> int:
     return int(any(thing.failed for thing in left))
 
 
-def _quit_all(context: Context) -> list[str]:
-    """Ask every server of this person to quit; why one still runs."""
-    refused = {instance: _ask_to_quit(instance) for instance in running_instances(context.paths)}
-    ending = [instance for instance, refusal in refused.items() if refusal is None]
-    until = time.monotonic() + _QUIT_SECONDS
-    while (running := running_instances(context.paths)) and time.monotonic() < until:
-        if not any(instance in running for instance in ending):
-            break
-        time.sleep(_LOOK_SECONDS)
-    reasons: list[str] = []
-    for instance, refusal in refused.items():
-        if instance in running:
-            why = refusal or "it was asked to quit and goes on"
-            reasons.append(f"{why} (process {instance.pid}, port {instance.port}); end it, and run this again")
-        else:
-            click.echo(f"The server on port {instance.port} has quit.")
-    return reasons
-
-
-def _ask_to_quit(instance: Instance) -> str | None:
-    """Why it does not quit, None where it said that it will."""
-    import httpx
-
-    from .client import address_of
-
-    try:
-        answer = httpx.post(
-            f"{address_of(instance.host, instance.port)}/api/quit",
-            headers={"x-cliproxyapi-token": instance.token},
-            json={},
-            timeout=5,
-            trust_env=False,
-        )
-    except httpx.HTTPError:
-        return "it does not answer"
-    return None if answer.is_success else "it cannot be asked to quit"
+def _quit(context: Context) -> list[str]:
+    """Why what runs still does."""
+    ended = quit_all(context.paths)
+    say_what_ended(ended)
+    return [one.why_not for one in ended if one.why_not is not None]
 
 
 def _switch_off(context: Context) -> list[Left]:

@@ -85,6 +85,7 @@ class Api:
             "/account/sign-out": self.sign_out,
             "/settings": self.change_settings,
             "/test": self.test,
+            "/updates": self.look_for_updates,
             "/controls/autostart": self.autostart,
             "/controls/{verb}": self.control,
         }.items():
@@ -160,7 +161,20 @@ class Api:
         return {"file": without_home(str(path)), "lines": last_lines(path, max(0, min(lines, _MOST_LINES)))}
 
     def about(self) -> dict[str, Any]:
-        return {"version": __version__, "licences": licences()}
+        return {"version": __version__, "licences": licences(), "updates": self._updates()}
+
+    def look_for_updates(self) -> dict[str, Any]:
+        self._dashboard.updates.check_now()
+        return self._updates()
+
+    def _updates(self) -> dict[str, Any]:
+        updates = self._dashboard.updates
+        asked, newer = updates.last_asked(), updates.known()
+        return {
+            "on": updates.on,
+            "asked_at": None if asked is None else asked.at,
+            "newer": None if newer is None else asdict(newer),
+        }
 
     async def diagnostics(self) -> dict[str, str]:
         dashboard = self._dashboard

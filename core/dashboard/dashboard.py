@@ -14,6 +14,7 @@ from ..paths import Paths, without_home
 from ..routes import RouteTable
 from ..settings import SettingsStore
 from ..status import StatusBoard
+from ..updates import UpdateCheck
 from .access import Access
 from .account import Account
 from .controls import Controls, SignIns
@@ -37,6 +38,7 @@ class Dashboard:
         sign_ins: SignIns,
         controls: Controls,
         routes: Callable[[], RouteTable],
+        updates: UpdateCheck,
     ) -> None:
         self.settings = settings
         self.board = board
@@ -44,6 +46,7 @@ class Dashboard:
         self.desk = desk
         self.controls = controls
         self.routes = routes
+        self.updates = updates
         self.access = Access()
         self.account = Account(settings, stores, desk, sign_ins, routes, str(paths.config_file))
         self.events = Events(
@@ -79,6 +82,7 @@ class Dashboard:
             "last_error_at": status.last_error_at,
             "requests": status.requests,
             "refused_pages": status.refused_pages,
+            "update": status.update,
             "needs_restart": self.settings.needs_restart,
             "warnings": self.settings.warnings,
             "progress": self.desk.progress,

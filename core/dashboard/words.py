@@ -126,6 +126,12 @@ SETTING_WORDS: Mapping[str, SettingWords] = {
     "prompt_cache": SettingWords(
         _MODELS, "Prompt cache", "off: long prompts are not marked for Claude's cache.", "choice", ("auto", "off")
     ),
+    "check_updates": SettingWords(
+        _PROGRAM,
+        "Look for updates",
+        "Asks GitHub once a day for the newest version. Nothing is installed by itself.",
+        "switch",
+    ),
     "notifications": SettingWords(
         _PROGRAM,
         "Notifications",

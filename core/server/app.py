@@ -11,6 +11,7 @@ import contextlib
 import difflib
 import importlib
 import logging
+import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -39,6 +40,7 @@ from ..paths import Paths
 from ..routes import RouteTable
 from ..settings import SettingsError, SettingsStore
 from ..status import SignIn, StatusBoard, after_failure, with_request
+from ..updates import FEED, DailyCheck, UpdateCheck
 from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
 from . import control, models, request_log
@@ -95,6 +97,7 @@ class Tuning:
     demo_word: float = 0.02
     # How long open streams may take to say that the server stops.
     farewell: float = 2.0
+    releases_feed: str = FEED
 
 
 class App:
@@ -129,6 +132,8 @@ class App:
         self._model_pages: models.ModelPages
         self._token = token
         self._controls = controls or NoControls()
+        updates = UpdateCheck(paths, settings, board, os.environ, feed=self._tuning.releases_feed)
+        self._daily_check = DailyCheck(updates, settings)
         self.dashboard = Dashboard(
             settings,
             stores,
@@ -138,6 +143,7 @@ class App:
             sign_ins=sign_ins or NoSignIns(),
             controls=self._controls,
             routes=lambda: self._routes,
+            updates=updates,
         )
         self._stopping = False
         self._working: set[asyncio.Task[None]] = set()
@@ -178,9 +184,11 @@ class App:
         self._model_pages = models.ModelPages(self._paths, self._routes, self._gateway)
         self._board.post(server="running", failure=None)
         looking = asyncio.create_task(self._routes.sign_in())
+        self._daily_check.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         looking.cancel()
+        self._daily_check.stop()
         await self._routes.close()
         self._board.post(server="stopped")
         await send({"type": "lifespan.shutdown.complete"})

@@ -14,7 +14,11 @@ import trustme
 from core import doctor
 from core.claude_cli import ClaudeCLI
 from core.instance import Instance
-from core.status import SignIn
+from core.paths import Paths
+from core.settings import SettingsStore
+from core.status import SignIn, StatusBoard
+from core.updates import UpdateCheck
+from tests.releases_feed import NOBODY
 from tests.simulated_claude import SimulatedClaude
 from tests.stand_ins import stand_in
 
@@ -106,6 +110,51 @@ def test_a_certificate_that_nobody_vouches_for_is_named() -> None:
         findings = doctor.upstream(claude.url, {})
     assert findings[-1].said.startswith("TLS:")
     assert findings[-1].verdict == "problem"
+
+
+def test_a_newer_version_is_told_from_what_was_heard_before(tmp_path: Path) -> None:
+    paths = Paths(tmp_path / "config", tmp_path / "data", tmp_path / "log", tmp_path / "run")
+
+    def told(on: str) -> doctor.Finding:
+        settings = SettingsStore(paths, {"CLIPROXYAPI_CHECK_UPDATES": on}, {})
+        return doctor.updates(UpdateCheck(paths, settings, StatusBoard(), {}, feed=NOBODY))
+
+    assert "check_updates = true" in (told("no").todo or "")
+    paths.data_dir.mkdir()
+    paths.updates_file.write_text('{"asked_at": 1700000000, "version": "0.0.1"}')
+    assert told("yes").verdict == "ok"
+    assert "2023-11-1" in told("yes").said
+    paths.updates_file.write_text('{"asked_at": 1700000000, "version": "99.0.0"}')
+    assert told("no").said == "Version 99.0.0 is out."
+    assert "/releases/tag/v99.0.0" in (told("no").todo or "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an executable is a matter of its mode")
+def test_another_program_of_our_name_on_the_path_is_told(tmp_path: Path) -> None:
+    def program(folder: str) -> Path:
+        path = tmp_path / folder / "cliproxyapi"
+        path.parent.mkdir(parents=True)
+        path.write_text("#!/bin/sh\nexit 1\n")
+        path.chmod(0o755)
+        return path
+
+    ours, other, brewed = program("app"), program("other"), program("homebrew/Cellar/cliproxyapi/7.0/bin")
+    linked = tmp_path / "bin/cliproxyapi"
+    linked.parent.mkdir()
+    linked.symlink_to(ours)
+
+    def told(on_the_path: Path | None) -> doctor.Finding:
+        return doctor.own_program({"PATH": str(on_the_path.parent if on_the_path else tmp_path)}, ours)
+
+    assert told(None).verdict == "note"
+    assert "no `cliproxyapi` on the PATH" in told(None).said
+    assert (told(ours).verdict, told(linked).verdict) == ("ok", "ok")
+    assert told(other).verdict == "note"
+    assert f"is {other}, and this one runs from {ours}" in told(other).said
+    assert told(brewed).verdict == "problem"
+    assert "another program" in (told(brewed).todo or "")
+    # What Homebrew's own Python installed is ours all the same.
+    assert doctor.own_program({"PATH": str(brewed.parent)}, brewed).verdict == "ok"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-ins are scripts of POSIX")

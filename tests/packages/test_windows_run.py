@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Any
 
 import pytest
 
 from installers.windows_run import APPROVED, RUN, VALUE, WindowsRun, parse_command, render_command
-from tests import needs
-
-# A first start of Wine makes a whole Windows.
-SECONDS = 180
-
-
-@dataclass(frozen=True)
-class Wine:
-    """A Windows of its own."""
-
-    environ: dict[str, str]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["xvfb-run", "-a", "wine", *arguments]
-        # Into no pipe: Wine's services live on, and would hold it open.
-        output = Path(self.environ["WINEPREFIX"]).with_name("output.txt")
-        with output.open("w") as file:
-            done = subprocess.run(
-                command,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.DEVNULL,
-                timeout=SECONDS,
-                check=False,
-            )
-        return subprocess.CompletedProcess(command, done.returncode, output.read_text(errors="replace"))
+from tests.packages.wine import SECONDS, Wine, wine_in
 
 
 class WineRegistry:
@@ -81,27 +52,12 @@ class WineRegistry:
 
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wine]:
-    needs.program("wine")
-    needs.program("xvfb-run")
-    server = needs.program("wineserver")
-    home = tmp_path_factory.mktemp("wine")
-    environ = {
-        **os.environ,
-        "HOME": str(home),
-        "WINEPREFIX": str(home / "prefix"),
-        "WINEARCH": "win64",
-        "WINEDEBUG": "-all",
-    }
-    wine = Wine(environ)
-    try:
-        assert wine.run("wineboot", "-i").returncode == 0
+    with wine_in(tmp_path_factory.mktemp("wine")) as wine:
         yield wine
-    finally:
-        subprocess.run([str(server), "-k"], env=environ, timeout=SECONDS, check=False)
 
 
 def test_windows_starts_what_we_wrote_until_we_take_it_back(wine: Wine) -> None:
-    folder = Path(wine.environ["WINEPREFIX"]) / "drive_c/Program Files/CLIProxyAPI"
+    folder = wine.drive / "Program Files/CLIProxyAPI"
     folder.mkdir()
     called = folder / "called.txt"
     program = PureWindowsPath(r"C:\Program Files\CLIProxyAPI\CLIProxyAPI.bat")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.status import Failure, Limits, LimitWindow, Problem, SignIn, Status
+from core.status import Failure, Limits, LimitWindow, Problem, Release, SignIn, Status
 from tray.notifications import Notifier
 
 RUNNING = Status(server="running", port=3456, sign_in=SignIn("direct", "signed_in"))
@@ -53,6 +53,9 @@ def test_what_is_merely_good_to_know_needs_the_level_all() -> None:
     nearly = replace(RUNNING, limits=Limits(0.0, windows=(LimitWindow("five_hour", 0.93),)))
     assert titles(Notifier(), nearly) == []
     assert titles(Notifier(), nearly, level="all") == ["5-hour limit nearly reached", "Signed in"]
+    newer = replace(RUNNING, update=Release("1.2.0", "https://releases.example/1.2.0"))
+    assert titles(Notifier(), newer) == []
+    assert titles(Notifier(), newer, level="all") == ["Version 1.2.0 is out", "Signed in"]
 
 
 def test_each_restart_is_news() -> None:

@@ -201,6 +201,12 @@ def test_licences_are_named(client: httpx.Client) -> None:
     assert "pytest" not in licences
 
 
+def test_nobody_asks_for_updates_but_who_clicks(client: httpx.Client) -> None:
+    assert client.get("about").json()["updates"] == {"on": False, "asked_at": None, "newer": None}
+    assert error_of(client.post("updates", json={})) == (502, "updates_unknown")
+    assert client.get("about").json()["updates"]["asked_at"] is None
+
+
 # What is changed
 
 

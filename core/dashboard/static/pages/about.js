@@ -1,13 +1,21 @@
 // Which version this is, what it is made of, and what helps to find a fault.
 
-import { get } from "../api.js";
-import { copyButton, h, replace, toast } from "../dom.js";
+import { get, post } from "../api.js";
+import { clock, copyButton, h, replace, toast } from "../dom.js";
 
 export const title = "About";
 
 export async function mount(root, { guarded }) {
   const about = await get("about");
   const report = h("div.lines");
+  const updates = h("p", { role: "status" });
+  const tell = (now) => replace(updates, ...updateWords(now, about.version));
+  tell(about.updates);
+  const look = (event) => {
+    const button = event.currentTarget;
+    button.disabled = true;
+    return guarded(async () => tell(await post("updates")), toast).finally(() => (button.disabled = false));
+  };
   const make = () =>
     guarded(async () => {
       const { text } = await get("diagnostics");
@@ -22,6 +30,14 @@ export async function mount(root, { guarded }) {
         "section.card.lines",
         { "aria-label": "Version" },
         h("div.row", h("img", { src: "/dashboard/icon.svg", alt: "", width: 40, height: 40 }), h("div", h("h2", `CLIProxyAPI ${about.version}`), h("p.quiet", "A community tool, not made or supported by Anthropic. MIT license."))),
+      ),
+      h(
+        "section.card.lines",
+        { "aria-label": "Updates" },
+        h("h2", "Updates"),
+        updates,
+        h("p.quiet", about.updates.on ? "GitHub is asked once a day." : "Nobody is asked unless you click, or switch it on in the settings.", " Nothing is installed by itself."),
+        h("div.row", h("button", { type: "button", onclick: look }, "Check for Updates")),
       ),
       h(
         "section.card.lines",
@@ -40,6 +56,15 @@ export async function mount(root, { guarded }) {
     ),
   );
   return {};
+}
+
+function updateWords(updates, version) {
+  if (updates.newer) {
+    const link = h("a", { href: updates.newer.url, target: "_blank", rel: "noreferrer" }, "What is new, and the download");
+    return [h("strong", `Version ${updates.newer.version} is out.`), " ", link];
+  }
+  if (updates.asked_at === null) return ["It is not known whether there is a newer version."];
+  return [`Version ${version} was the newest at ${clock(updates.asked_at)}.`];
 }
 
 function download(text) {

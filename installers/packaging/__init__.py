@@ -1,0 +1,1 @@
+"""What people download: packages and installers for each system, made of what PyInstaller built."""
