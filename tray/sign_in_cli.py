@@ -145,9 +145,8 @@ class SignInDialog:
             self._change(direct_consent=True)
             self._say("CLIProxyAPI uses this sign-in from now on.")
         else:
-            self._say(
-                "It is not used directly; requests can go through Claude Code itself. `cliproxyapi login --claude` asks again."
-            )
+            self._say("It is not used directly; requests can go through Claude Code itself.")
+            self._say("`cliproxyapi login --claude` asks again.")
 
     def _console(self) -> None:
         from core.credentials.console_sign_in import ConsoleSignIn
