@@ -170,7 +170,7 @@ def claude_code(claude: ClaudeCLI) -> Finding:
         todo = f"`{INSTALL_COMMAND}` installs it; where it is installed, name it in the setting claude_path."
         return Finding("claude code", "note", "Claude Code is not found.", todo)
     status = claude.auth_status(afresh=True)
-    found = f"Claude Code {installation.version} is at {installation.path}"
+    found = f"Claude Code {installation.version.partition(' ')[0]} is at {installation.path}"
     if status is None:
         todo = "Update it: `claude update`."
         return Finding("claude code", "problem", f"{found}, and does not answer `claude auth status`.", todo)
