@@ -39,7 +39,7 @@ UNNEEDED = (
     # of those who build
     *("_pytest", "pip", "pkg_resources", "pytest", "setuptools", "wheel"),
     # of libraries, "if it is there"
-    *("IPython", "gi", "h2", "jinja2", "numpy", "opentelemetry", "pygments", "rich", "trio", "watchfiles", "websockets"),
+    *("IPython", "gi", "h2", "jinja2", "numpy", "pygments", "rich", "trio", "watchfiles", "websockets"),
     *("brotli", "brotlicffi", "dotenv", "email_validator", "multipart", "orjson", "python_multipart", "ujson", "yaml"),
     "zstandard",
     # of Pillow: formats of pictures, fonts and windows; the icons need neither
