@@ -73,7 +73,7 @@ def _parts() -> list[metadata.Distribution]:
 def _required(
     part: metadata.Distribution, extras: frozenset[str], known: dict[str, metadata.Distribution]
 ) -> dict[str, metadata.Distribution]:
-    """`known` and what `part` needs with these `extras`, as far as it is installed: what is not, is for other systems."""
+    """`known`, and what `part` needs with these `extras` and is installed: what is not is for other systems."""
     for name, wanted in _requirements(part, extras):
         if name in known:
             continue

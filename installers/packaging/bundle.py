@@ -1,13 +1,12 @@
 """What goes into the frozen program, and what stays out: the lists that `build.spec` hands to PyInstaller.
 
-What a library imports "if it is there" comes along with all it needs, unless it is named here. `tests/packages` measures
-what is inside.
+What a library imports "if it is there" comes along with all it needs, unless it is named here. `tests/packages`
+measures what is inside.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from core import __version__
@@ -92,9 +91,11 @@ def version_resource(program: str) -> str:
         "ProductName": identity.NAME,
         "ProductVersion": __version__,
     }
-    # 0409 and 1200 are English and UTF-16: https://learn.microsoft.com/windows/win32/menurc/varfileinfo-block
+    table = ", ".join(f"StringStruct({name!r}, {text!r})" for name, text in strings.items())
+    # 0409 and 1033 are English, 04B0 and 1200 are UTF-16:
+    # https://learn.microsoft.com/windows/win32/menurc/varfileinfo-block
     return (
-        f"VSVersionInfo(FixedFileInfo(filevers={tuple(numbers)}, prodvers={tuple(numbers)}), [StringFileInfo([StringTable("
-        f"'040904B0', [{', '.join(f'StringStruct({name!r}, {text!r})' for name, text in strings.items())}])]), "
+        f"VSVersionInfo(FixedFileInfo(filevers={tuple(numbers)}, prodvers={tuple(numbers)}), ["
+        f"StringFileInfo([StringTable('040904B0', [{table}])]), "
         "VarFileInfo([VarStruct('Translation', [1033, 1200])])])\n"
     )

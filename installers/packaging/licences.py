@@ -22,9 +22,10 @@ from installers.packaging.bundle import ROOT, Contents
 _BUILDER = "pyinstaller"
 
 _INTRODUCTION = f"""\
-{identity.NAME} is under the licence below. It contains the works of others that follow, each under its own. Some are under
-the GNU Lesser General Public License: the source at {identity.HOMEPAGE} and its `build.spec` make this program anew
-with any other version of them.
+{identity.NAME} is under the licence below. It contains the works of others that
+follow, each under its own. Some are under the GNU Lesser General Public License:
+the source at {identity.HOMEPAGE} and its
+`build.spec` make this program anew with any other version of them.
 
 """
 
@@ -81,10 +82,11 @@ def _outside(sources: set[Path], parts: Iterable[metadata.Distribution]) -> Iter
 def _others(outside: Iterable[Path]) -> Iterator[tuple[str, str]]:
     """Python and the system's libraries: names, and texts."""
     yield f"Python {sysconfig.get_python_version()}", _python_licence()
-    if shutil.which("dpkg-query") is None:
+    database = shutil.which("dpkg-query")
+    if database is None:
         # macOS and Windows: what is not Python's comes with it, and stands in its text.
         return
-    owners = {_debian_package(library): library for library in outside}
+    owners = {_debian_package(database, library): library for library in outside}
     for package, library in owners.items():
         notice = Path("/usr/share/doc") / package / "copyright"
         if not notice.is_file():
@@ -101,10 +103,10 @@ def _python_licence() -> str:
     raise LicenceUnknown(f"Python's own licence is not found near {library}.")
 
 
-def _debian_package(library: Path) -> str:
+def _debian_package(database: str, library: Path) -> str:
     # A file below /lib is known by that name, though /lib leads to /usr/lib.
     for path in (library, Path("/", library.relative_to("/usr")) if library.is_relative_to("/usr") else library):
-        done = subprocess.run(["dpkg-query", "-S", str(path)], capture_output=True, text=True, check=False)
+        done = subprocess.run([database, "-S", str(path)], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return done.stdout.partition(":")[0]
     raise LicenceUnknown(f"No package of this system has {library}.")
