@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,9 +25,9 @@ class Candidate:
     pid: int
 
     def cpu_seconds(self) -> float:
-        """User and system time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time so far. /proc counts it in hundredths of a second, the clock of the process in
+        nanoseconds; see clock_getcpuclockid(3)."""
+        return time.clock_gettime((~self.pid << 3) | 2)
 
     def memory(self) -> int:
         """Bytes of its own: the proportional set size."""

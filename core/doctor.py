@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from . import __version__, json_codec
@@ -23,10 +23,12 @@ from .claude_cli import INSTALL_COMMAND, ClaudeCLI
 from .credentials.claude_login import TOKEN_VARIABLE, ClaudeLogin, ClaudeLoginStore
 from .credentials.stores import Stores
 from .errors import CredentialLocked, NotSignedIn
+from .gateway import local_time
 from .instance import Instance, running_instances
 from .json_codec import object_or_empty
 from .paths import Paths
 from .routes import RouteTable
+from .routes.kind import DEMO_STEP
 from .settings import SettingsStore
 from .status import SignIn, StatusBoard
 from .updates import UpdateCheck
@@ -79,11 +81,11 @@ async def examine(
 def chosen(sign_in: SignIn, options: Sequence[SignIn], route: str, now: float) -> list[Finding]:
     """Which way the next request takes and why, and how the others stand."""
     why = "as the setting route says" if route != "auto" else "the first of those that can work"
-    said = f"Requests take the route {sign_in.route}, {why}; it is {_stands(sign_in, now)}."
-    if sign_in.route == "auto":
-        said = "No route can serve a request."
-    verdict: Verdict = "ok" if sign_in.usable else "problem"
+    said = f"A proxy that starts takes the route {sign_in.route}, {why}; it is {_stands(sign_in, now)}."
     todo = sign_in.missing or _TODO.get(sign_in.state)
+    if sign_in.route == "auto":
+        said, todo = "There is no way to reach Claude yet.", f"Take one of those below. {DEMO_STEP}"
+    verdict: Verdict = "ok" if sign_in.usable else "problem"
     findings = [Finding("route", verdict, said, None if verdict == "ok" else todo)]
     findings += [
         Finding("route", "note", f"The route {option.route} is {_stands(option, now)}.", option.missing)
@@ -298,10 +300,24 @@ def _health_of(instance: Instance) -> Finding:
         todo = "Stop it and start it again; `cliproxyapi logs` may tell why."
         return Finding("running", "problem", f"{where.capitalize()} does not answer ({type(error).__name__}).", todo)
     state = str(object_or_empty(health.get("auth")).get("state"))
-    words = f"{where.capitalize()} takes the route {health.get('route')}; it is {state.replace('_', ' ')}."
+    words = f"{where.capitalize()} takes the route {health.get('route')}; its sign-in: {state.replace('_', ' ')}."
     todo = _TODO.get(state)
+    refused = _passed_over(health)
     last = object_or_empty(health.get("upstream")).get("last_error")
-    return Finding("running", "problem" if todo else "ok", f"{words} Its last error: {last or 'none'}.", todo)
+    said = " ".join([words, *refused, f"Its last error: {last or 'none'}."])
+    return Finding("running", "problem" if todo else "note" if refused else "ok", said, todo)
+
+
+def _passed_over(health: Mapping[str, Any]) -> list[str]:
+    """A sentence about the sign-in that Claude refused, where another one serves in its place."""
+    refused = object_or_empty(health.get("refused"))
+    route, since = refused.get("route"), refused.get("since")
+    if route == health.get("route") or not isinstance(since, (int, float)):
+        return []
+    return [
+        f"Claude has refused the route {route} since {local_time(since)}: it is not tried again until its sign-in "
+        "changes, or `cliproxyapi login --claude` asks for it."
+    ]
 
 
 def _tls(connection: socket.socket, host: str) -> Finding:

@@ -37,7 +37,8 @@ _UNIFIED = "anthropic-ratelimit-unified-"
 @dataclass(frozen=True, slots=True)
 class SignIn:
     """How the sign-in of a route stands. `source` says where it lies, `account` and `plan` whose it is, as far as that
-    is known; `expires_at` is in seconds since 1970; `missing` is the step that is missing, as a sentence."""
+    is known; `expires_at` and `refused_at` are in seconds since 1970; `missing` is the step that is missing, as a
+    sentence."""
 
     route: str
     state: SignInState
@@ -46,6 +47,7 @@ class SignIn:
     account: str | None = None
     plan: str | None = None
     missing: str | None = None
+    refused_at: float | None = None
 
     @property
     def usable(self) -> bool:
@@ -134,6 +136,8 @@ class Status:
     route: str | None = None
     # The sign-in of the route that the next request takes, as it was last looked at.
     sign_in: SignIn | None = None
+    # One that Claude refused and that is not tried again; where `auto` found another way, that is `sign_in`.
+    refused: SignIn | None = None
     last_ok: float | None = None
     last_error: str | None = None
     last_error_at: float | None = None

@@ -8,11 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from tests import evidence
 from tests.running_proxy import RunningProxy, running_proxy
 from tests.simulated_claude import SimulatedClaude
 
 # Whatever keyring this machine has is not for tests.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    evidence.keep_report(report)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests' programs wrote is kept for a search for secrets, where that is asked for."""
+    yield
+    evidence.keep_files(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")

@@ -173,14 +173,21 @@ WORDS = {
     "max_output_tokens": ("1000", 1000),
     "host": ("localhost", "127.0.0.1"),
 }
-CHOICES = {"route": "demo", "claude_login": "ignore", "prompt_cache": "off", "log_level": "debug"}
+CHOICES = {
+    "route": "demo",
+    "claude_login": "ignore",
+    "prompt_cache": "off",
+    "notifications": "all",
+    "tray": "none",
+    "log_level": "debug",
+}
 
 
 def test_every_setting_is_changed_where_it_stands(page: Page, shown: Shown) -> None:
     page.goto(shown.link("settings"))
     expect(page.get_by_role("heading", name="Models")).to_be_visible()
     names = page.locator(".setting [name]").evaluate_all("all => all.map((one) => one.name)")
-    assert set(names) == {*WORDS, *CHOICES, "check_updates", "direct_consent", "port"}
+    assert set(names) == {*WORDS, *CHOICES, "check_updates", "direct_consent", "mask_account", "port"}
     for name, (typed, _) in WORDS.items():
         field = page.locator(f"#setting-{name}")
         field.fill(typed)
@@ -198,7 +205,10 @@ def test_every_setting_is_changed_where_it_stands(page: Page, shown: Shown) -> N
     page.locator("#setting-direct_consent").click()
     button(page, "Yes, Use It").click()
     expect(page.locator("#setting-direct_consent-after")).to_contain_text("From the file")
+    page.locator("#setting-mask_account").click()
+    expect(page.locator("#setting-mask_account-after")).to_contain_text("From the file")
     settings = shown.proxy.settings.current
+    assert settings.mask_account
     assert {name: getattr(settings, name) for name in WORDS} == {name: value for name, (_, value) in WORDS.items()}
     assert {name: getattr(settings, name) for name in CHOICES} == CHOICES
     assert "s3cr3t-marker" not in page.content()

@@ -261,15 +261,16 @@ def _second_icon(context: Context) -> int:
 
 def _second_start(context: Context, running: Instance) -> int:
     """A server of the person's has the port already."""
-    from .client import LocalProxy, address_of, status_lines
+    from .client import LocalProxy, address_of
     from .open_cli import open_link
+    from .status_lines import status_lines
 
     if context.autostarted:
         return 0
     _announce(f"CLIProxyAPI runs already, as process {running.pid}.")
     if _at_terminal() or not has_screen(os.environ):
         here = replace(context.settings().current, host=running.host, port=running.port)
-        with LocalProxy(here) as proxy:
+        with LocalProxy(here, running.token) as proxy:
             _announce("\n".join(status_lines(proxy.status())))
         _announce(f"Its dashboard is at {address_of(running.host, running.port)}/: `cliproxyapi open` opens it.")
     else:
@@ -327,9 +328,12 @@ def open_dashboard(context: Context, only_print: bool, page: str, port: int | No
 @click.pass_obj
 def status(context: Context, as_json: bool, port: int | None) -> int:
     """Say whether the proxy runs, and how it reaches Claude. Exits with 1 where it does not run."""
-    from .client import LocalProxy, status_lines
+    from .client import LocalProxy
+    from .status_lines import status_lines
 
-    with LocalProxy(_where_it_runs(context, port)) as proxy:
+    settings = _where_it_runs(context, port)
+    running = _running_at(context, settings.port)
+    with LocalProxy(settings, running.token if running is not None else None) as proxy:
         state = proxy.status()
     if as_json:
         from core import json_codec

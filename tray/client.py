@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -17,23 +16,13 @@ from core.settings import Settings
 
 _SERVICE = "cliproxyapi"
 
-_SIGN_INS: Mapping[str, str] = {
-    "signed_in": "signed in",
-    "not_signed_in": "not signed in: `cliproxyapi login` shows the ways",
-    "expired": "expired, renewed by the next request",
-    "renewal_failed": "expired, and could not be renewed: sign in again with `cliproxyapi login`",
-    "damaged": "damaged: `cliproxyapi doctor` says what is wrong",
-    "refused": "not accepted: Claude refused this sign-in; choose another route, or try again with "
-    "`cliproxyapi login --claude`",
-    "locked": "the keyring that holds the API key is locked: unlock it",
-    "not_needed": "not needed",
-}
-
 
 class LocalProxy:
-    """The proxy that runs where `settings` say. Failures are click's exceptions: one sentence each."""
+    """The proxy that runs where `settings` say. Failures are click's exceptions: one sentence each. With the `token` of
+    its lock file it tells more about itself."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: str | None = None) -> None:
+        self._token = token
         self._address = (_reachable(settings.host), settings.port)
         self.url = address_of(settings.host, settings.port)
         headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
@@ -70,13 +59,14 @@ class LocalProxy:
             raise click.ClickException("The answer broke off before its end.")
 
     def status(self) -> dict[str, Any]:
-        """What `/health` says, with `running`; where another program has the port, `port_in_use` says so."""
+        """What `/health` says, with `running` and, for who has its token, `snapshot`; where another program has the
+        port, `port_in_use` says so."""
         try:
             health = object_or_empty(json_codec.decode(self._client.get("/health", timeout=5).content))
         except (httpx.HTTPError, json_codec.JSONError):
             health = {}
         if health.get("service") == _SERVICE:
-            return {"running": True, "url": self.url, **health}
+            return {"running": True, "url": self.url, **health, **self._snapshot()}
         return {"running": False, "url": self.url, "port_in_use": self._somebody_listens()}
 
     def models(self) -> list[tuple[str, str]]:
@@ -91,6 +81,16 @@ class LocalProxy:
             raise click.ClickException(_error_of(answer.content, answer.status_code))
         entries = map(object_or_empty, list_or_empty(object_or_empty(json_codec.decode(answer.content)).get("data")))
         return [(str(entry.get("id")), str(entry.get("name"))) for entry in entries]
+
+    def _snapshot(self) -> dict[str, Any]:
+        if not self._token:
+            return {}
+        try:
+            answer = self._client.get("/api/status", headers={"x-cliproxyapi-token": self._token}, timeout=5)
+            snapshot = object_or_empty(json_codec.decode(answer.content))
+        except (httpx.HTTPError, json_codec.JSONError):
+            return {}
+        return {"snapshot": snapshot} if answer.is_success else {}
 
     def _nothing_there(self) -> click.ClickException:
         return click.ClickException(f"Nothing runs at {self.url}. Start the proxy with `cliproxyapi serve`.")
@@ -111,25 +111,6 @@ def address_of(host: str, port: int) -> str:
 
 def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-
-
-def status_lines(state: Mapping[str, Any]) -> list[str]:
-    """`LocalProxy.status` for people."""
-    if not state["running"]:
-        if state["port_in_use"]:
-            return [f"Not running, and another program has the port of {state['url']}."]
-        return [f"Not running at {state['url']}."]
-    auth, upstream = object_or_empty(state.get("auth")), object_or_empty(state.get("upstream"))
-    sign_in = str(auth.get("state"))
-    lines = [
-        f"Running at {state['url']} (version {state.get('version')})",
-        f"Route:       {state.get('route')}",
-        f"Sign-in:     {_SIGN_INS.get(sign_in, sign_in)}",
-        f"Last answer: {_moment(upstream.get('last_ok'))}",
-    ]
-    if upstream.get("last_error"):
-        lines.append(f"Last error:  {upstream['last_error']}")
-    return lines
 
 
 def verify_api_key(upstream_url: str, key: str) -> None:
@@ -159,9 +140,3 @@ def _error_of(body: bytes, status: int) -> str:
     except json_codec.JSONError:
         message = None
     return message if isinstance(message, str) else f"The answer was an error (status {status})."
-
-
-def _moment(seconds: object) -> str:
-    if not isinstance(seconds, (int, float)):
-        return "none yet"
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"

@@ -47,6 +47,9 @@ class DesktopApp:
         program.icon_place = _ICON_PLACES.get(sys.platform, _IN_A_PANEL)
         program.can_stop = program.can_open_logs = True
         program.on_leaving = self._leave
+        program.on_serving = lambda: announce(
+            f"CLIProxyAPI serves on {program.base_url}, and has an icon. Stop it with Quit or Ctrl-C."
+        )
 
     def run(self, only: OnlyTray) -> int:
         """Until somebody quits. The exit code."""
@@ -66,7 +69,6 @@ class DesktopApp:
             failure = program.board.status.failure
             self._announce(f"Not serving: {failure.message if failure else 'the server did not start.'}")
             return
-        self._announce(f"CLIProxyAPI serves on {program.base_url}, and has an icon. Stop it with Quit or Ctrl-C.")
         if self._interactive and _is_first_start(program.paths.welcomed_file):
             self._icon.notify("CLIProxyAPI is running", "Click its icon to copy the address")
             self._verbs.open_page("welcome")

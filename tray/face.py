@@ -50,6 +50,7 @@ class Face:
         self._looked = _Looked()
         self._looked_at = float("-inf")
         self._looks = Worker("looks")
+        self._look_is_due = threading.Event()
         self._news = threading.Event()
         self._forget: list[Callable[[], None]] = []
         self._closed = False
@@ -79,7 +80,9 @@ class Face:
     def look(self) -> None:
         """Ask the machine anew, soon."""
         self._looked_at = time.monotonic()
-        self._looks.submit(self._look)
+        if not self._look_is_due.is_set():
+            self._look_is_due.set()
+            self._looks.submit(self._look)
 
     def looked_at(self, route: str) -> SignIn | None:
         """How `route` stood at the last look."""
@@ -107,7 +110,9 @@ class Face:
     # Threads of others
 
     def _on_status(self, status: Status) -> None:
-        if status.failure is not None and status.failure.kind == "port_in_use" and self._looked.free_port is None:
+        looked = self._looked
+        port_in_use = status.failure is not None and status.failure.kind == "port_in_use"
+        if (status.running and not looked.options) or (port_in_use and looked.free_port is None):
             self.look()
         self._news.set()
 
@@ -143,6 +148,7 @@ class Face:
 
     def _look(self) -> None:
         program = self._program
+        self._look_is_due.clear()
         options = tuple(program.app.look())
         methods = tuple(way.kind for way in program.sign_ins.ways() if way.why_not is None)
         self._looked = _Looked(options, methods, self._autostart_state(), self._free_port())

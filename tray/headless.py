@@ -15,12 +15,11 @@ Announce = Callable[[str], None]
 
 def serve(program: Program, announce: Announce) -> int:
     """Serve until somebody wants an end. The exit code. `announce` is told, line by line, what a person should know."""
-    if program.start():
-        announce(
-            f"CLIProxyAPI serves on {program.base_url} (route: {program.settings.current.route}). Stop it with Ctrl-C."
-        )
-        if program.settings.current.route == "demo":
-            _show_demo(program, announce)
+    program.on_serving = lambda: announce(
+        f"CLIProxyAPI serves on {program.base_url} (route: {program.settings.current.route}). Stop it with Ctrl-C."
+    )
+    if program.start() and program.settings.current.route == "demo":
+        _show_demo(program, announce)
     return wait(program, announce)
 
 
@@ -40,7 +39,8 @@ def wait(program: Program, announce: Announce) -> int:
     if failure is None:
         return 0
     if failure.kind == "port_in_use":
-        announce(f"Cannot serve: {failure.message} For another port: `cliproxyapi serve --port N`.")
+        why = failure.message[:1].lower() + failure.message[1:].removesuffix(".")
+        announce(f"Cannot serve: {why}: `cliproxyapi serve --port N`.")
     else:
         announce(f"The server ended: {failure.message}")
     return FAILED

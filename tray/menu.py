@@ -97,6 +97,7 @@ def _help(status: Status) -> list[Entry]:
     return [
         Entry("Open Log Folder", "open_log_folder"),
         Entry("Copy Diagnostics", "copy_diagnostics"),
+        Entry("Check for Updates", "check_updates"),
         Entry("About", "open_about", enabled=status.running),
     ]
 

@@ -71,6 +71,8 @@ class Program:
         self._announcement = contextlib.ExitStack()
         self._wrong_settings = wrong_settings
         self._leaving = threading.Event()
+        # Called when the server listens, after each start, and when somebody wants an end.
+        self.on_serving: Callable[[], None] = lambda: None
         self.on_leaving: Callable[[], None] = lambda: None
 
     @property
@@ -118,6 +120,7 @@ class Program:
         if port is not None:
             log.info("serving on %s, route %s", self.base_url, self.settings.current.route)
             self._announcement.enter_context(announced(self.paths, self.settings.current.host, port, self._token))
+            self.on_serving()
         else:
             log.info("stopped")
 

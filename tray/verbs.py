@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from core import __version__
 from core.credentials.desk import Progress
 from core.dashboard.account import ConsentNeeded
 from core.errors import ProxyError
@@ -53,6 +54,7 @@ class Verbs:
             "repair_autostart": autostart.repair,
             "open_log_folder": lambda: self._open(str(program.paths.log_dir)),
             "copy_diagnostics": self._copy_diagnostics,
+            "check_updates": self._check_updates,
         }
         self._named: Mapping[str, Callable[[str], object]] = {
             "route": self._choose_route,
@@ -152,6 +154,14 @@ class Verbs:
             return
         self._program.board.change(_reachable)
         self._tell("Claude can be reached", "Requests should work again")
+
+    def _check_updates(self) -> None:
+        """Raises UpdatesUnknown, whose message tells why."""
+        newer = self._program.app.dashboard.updates.check_now()
+        if newer is None:
+            self._tell("This is the newest version", f"CLIProxyAPI {__version__}")
+        else:
+            self._tell(f"Version {newer.version} is out", newer.url)
 
     # Accounts
 

@@ -131,12 +131,21 @@ class ClaudeLoginStore:
         log.warning("%s can be read by other users of this machine; `chmod 600` it", path)
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Claude's no to the sign-in `identity`."""
+
+    identity: str
+    error: CredentialRefused
+    at: float
+
+
 class DirectCredential:
     """Signs requests of the route `direct`, and remembers when Claude turned the sign-in away."""
 
     def __init__(self, store: ClaudeLoginStore) -> None:
         self._store = store
-        self._refused: tuple[str, CredentialRefused] | None = None
+        self._refused: _Refusal | None = None
 
     def headers(self) -> Mapping[str, str]:
         """Raises as `login` and `headers_of`."""
@@ -149,9 +158,9 @@ class DirectCredential:
         if login is None:
             raise NotSignedIn(f"There is no Claude sign-in on this machine. {_LOGIN}, or choose another route.")
         if self._refused is not None:
-            identity, refusal = self._refused
-            if identity == login.identity:
-                raise CredentialRefused(refusal.message, headers=refusal.headers)
+            if self._refused.identity == login.identity:
+                error = self._refused.error
+                raise CredentialRefused(error.message, headers=error.headers)
             self._refused = None
         return login
 
@@ -165,10 +174,12 @@ class DirectCredential:
         """Claude said no: it is not asked again with this sign-in until the program restarts."""
         login = self._store.find()
         if login is not None:
-            self._refused = (login.identity, error)
+            self._refused = _Refusal(login.identity, error, time.time())
 
-    def is_refused(self, login: ClaudeLogin) -> bool:
-        return self._refused is not None and self._refused[0] == login.identity
+    def refused_at(self, login: ClaudeLogin) -> float | None:
+        """When Claude refused it, in seconds since 1970; None where it did not."""
+        refusal = self._refused
+        return refusal.at if refusal is not None and refusal.identity == login.identity else None
 
     def check_again(self) -> None:
         """The person asks to try a refused sign-in once more."""

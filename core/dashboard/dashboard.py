@@ -62,7 +62,7 @@ class Dashboard:
     def state(self) -> dict[str, Any]:
         """How things stand, without a secret."""
         status, route = self.board.status, self.settings.current.route
-        sign_in = status.sign_in
+        sign_in, refused = status.sign_in, status.refused
         return {
             "version": __version__,
             "headline": headline_of(status, local_time),
@@ -73,6 +73,7 @@ class Dashboard:
             "route_label": _label(route),
             "serving_label": _label(sign_in.route) if sign_in is not None and sign_in.route != "auto" else None,
             "sign_in": None if sign_in is None else replace(sign_in, source=without_home(sign_in.source)),
+            "refused": None if refused is None else replace(refused, source=without_home(refused.source)),
             "limits": status.limits,
             "problem": status.problem,
             "billed_route": None if status.billed_route is None else _label(status.billed_route),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..status import Problem, SignIn, Status
+from .words import ROUTE_WORDS
 
 State = Literal["failed", "stopped", "starting", "sign_in", "refused", "unreachable", "limit", "running"]
 
@@ -24,7 +25,7 @@ class Headline:
 
 def headline_of(status: Status, clock: Callable[[float], str]) -> Headline:
     """The first state that matches. `clock` shows a moment as the person's clock would."""
-    return _server(status) or _sign_in(status.sign_in) or _problem(status.problem, clock) or _running(status)
+    return _server(status) or _sign_in(status.sign_in) or _problem(status.problem, clock) or _running(status, clock)
 
 
 def _server(status: Status) -> Headline | None:
@@ -74,9 +75,19 @@ def _problem(problem: Problem | None, clock: Callable[[float], str]) -> Headline
             return Headline("limit", "Running: Limit Reached", until)
 
 
-def _running(status: Status) -> Headline:
+def _running(status: Status, clock: Callable[[float], str]) -> Headline:
     verb = "Demo on" if status.sign_in is not None and status.sign_in.route == "demo" else "Running on"
-    return Headline("running", f"{verb} {status.address or '127.0.0.1'}:{status.port}" if status.port else "Running")
+    line = f"{verb} {status.address or '127.0.0.1'}:{status.port}" if status.port else "Running"
+    return Headline("running", line, _passed_over(status, clock))
+
+
+def _passed_over(status: Status, clock: Callable[[float], str]) -> str:
+    """The sign-in that Claude refused, where another one serves in its place."""
+    refused, sign_in = status.refused, status.sign_in
+    if refused is None or refused.refused_at is None or sign_in is None or sign_in.route == refused.route:
+        return ""
+    ways = [ROUTE_WORDS[route].label for route in (refused.route, sign_in.route)]
+    return f"Claude has refused the {ways[0]} since {clock(refused.refused_at)}. Requests go through {ways[1]}."
 
 
 _REFUSED = Headline(

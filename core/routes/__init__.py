@@ -30,10 +30,10 @@ _PLAN, _BILLED = frozenset({"direct", "claude-code"}), frozenset({"api-key", "co
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The route of the next request: by name, or the first that can work."""
+    """How the next request is signed, and the sign-in before it in line, if any, that Claude refused."""
 
     sign_in: SignIn
-    automatic: bool
+    refused: SignIn | None = None
 
 
 class RouteTable:
@@ -77,11 +77,11 @@ class RouteTable:
         settings = self._settings.current
         if settings.route != "auto":
             return self._kinds[settings.route].upstream(settings)
-        sign_in = await asyncio.to_thread(self._first_that_can_work, settings)
-        if sign_in.state == "not_signed_in":
-            raise NotSignedIn(sign_in.missing or "There is no way to reach Claude yet.")
-        self._note(sign_in)
-        return self._kinds[sign_in.route].upstream(settings)
+        choice = await asyncio.to_thread(self._first_that_can_work, settings)
+        if choice.sign_in.state == "not_signed_in":
+            raise NotSignedIn(choice.sign_in.missing or "There is no way to reach Claude yet.")
+        self._note(choice)
+        return self._kinds[choice.sign_in.route].upstream(settings)
 
     async def instead_of(self, refused: Upstream) -> Upstream | None:
         """The route that serves a request whose credential was refused on another; None where there is none.
@@ -91,17 +91,17 @@ class RouteTable:
         settings = self._settings.current
         if settings.route != "auto":
             return None
-        sign_in = await asyncio.to_thread(self._first_that_can_work, settings)
-        if sign_in.route == refused.route or not sign_in.usable:
+        choice = await asyncio.to_thread(self._first_that_can_work, settings)
+        if choice.sign_in.route == refused.route or not choice.sign_in.usable:
             return None
-        self._note(sign_in)
-        return self._kinds[sign_in.route].upstream(settings)
+        self._note(choice)
+        return self._kinds[choice.sign_in.route].upstream(settings)
 
     async def sign_in(self) -> SignIn:
         """Whether the next request could be signed, looked at now; the board gets to know."""
-        sign_in = await asyncio.to_thread(self._sign_in)
-        self._show(sign_in)
-        return sign_in
+        choice = await asyncio.to_thread(self._choice)
+        self._show(choice)
+        return choice.sign_in
 
     async def options(self) -> Sequence[SignIn]:
         """Every route as it stands, in the order of `auto`, for a person who chooses."""
@@ -109,7 +109,7 @@ class RouteTable:
 
     def look(self) -> Sequence[SignIn]:
         """As `sign_in` and `options` together, on whatever thread. May block."""
-        self._show(self._sign_in())
+        self._show(self._choice())
         return self._options()
 
     def model_source(self) -> str | None:
@@ -122,7 +122,7 @@ class RouteTable:
         for kind in self._kinds.values():
             await kind.close()
 
-    def _first_that_can_work(self, settings: Settings) -> SignIn:
+    def _first_that_can_work(self, settings: Settings) -> Choice:
         """What the person stored here, then what they agreed to; a key of the environment comes last, as it may be
         meant for other programs, and never because another way was refused, expired or failed."""
         refused: SignIn | None = None
@@ -134,27 +134,28 @@ class RouteTable:
             elif sign_in.state == "refused":
                 refused = refused or sign_in
             else:
-                return sign_in
+                return Choice(sign_in, refused)
         if refused is not None:
-            return refused
+            return Choice(refused, refused)
         key = self._api_key.look(settings)
         if key.state != "not_signed_in":
-            return key
+            return Choice(key)
         steps = " ".join(["There is no way to reach Claude yet.", *missing, DEMO_STEP])
-        return SignIn("auto", "not_signed_in", missing=steps)
+        return Choice(SignIn("auto", "not_signed_in", missing=steps))
 
-    def _sign_in(self) -> SignIn:
+    def _choice(self) -> Choice:
         settings = self._settings.current
         if settings.route == "auto":
             return self._first_that_can_work(settings)
-        return self._kinds[settings.route].look(settings)
+        sign_in = self._kinds[settings.route].look(settings)
+        return Choice(sign_in, sign_in if sign_in.state == "refused" else None)
 
     def _options(self) -> Sequence[SignIn]:
         settings = self._settings.current
         return [kind.look(settings) for kind in self._kinds.values()]
 
-    def _show(self, sign_in: SignIn) -> None:
-        self._board.change(lambda status: replace(status, sign_in=sign_in))
+    def _show(self, choice: Choice) -> None:
+        self._board.change(lambda status: replace(status, sign_in=choice.sign_in, refused=choice.refused))
 
     def _note_limits(self, headers: Mapping[str, str]) -> None:
         """For an upstream that learns of the limits only behind its answer's headers."""
@@ -162,12 +163,10 @@ class RouteTable:
         if limits is not None:
             self._board.change(lambda status: replace(status, limits=limits))
 
-    def _note(self, sign_in: SignIn) -> None:
+    def _note(self, choice: Choice) -> None:
         """Tell the board which way was taken, and when money begins to flow because a plan's route fell away."""
-        before, self._last_automatic = self._last_automatic, sign_in.route
-        billed = before in _PLAN and sign_in.route in _BILLED
-        self._board.change(
-            lambda status: replace(
-                status, sign_in=sign_in, billed_route=sign_in.route if billed else status.billed_route
-            )
-        )
+        route = choice.sign_in.route
+        before, self._last_automatic = self._last_automatic, route
+        self._show(choice)
+        if before in _PLAN and route in _BILLED:
+            self._board.post(billed_route=route)

@@ -89,14 +89,23 @@ class DirectRoute:
 
     def _state_of(self, login: ClaudeLogin) -> SignIn:
         failure = self._renewal.failure(login)
-        if self._direct.is_refused(login):
+        refused_at = self._direct.refused_at(login)
+        if refused_at is not None:
             state = "refused"
         elif failure is not None:
             state = "renewal_failed"
         else:
             state = "expired" if login.expired else "signed_in"
         missing = failure.message if failure is not None else None
-        return SignIn(self.name, state, login.expires_at, login.source, plan=login.plan, missing=missing)
+        return SignIn(
+            self.name,
+            state,
+            login.expires_at,
+            login.source,
+            plan=login.plan,
+            missing=missing,
+            refused_at=refused_at,
+        )
 
 
 class LoginCredential:

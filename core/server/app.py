@@ -78,8 +78,9 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
 _NATIVE = frozenset({MESSAGES, COUNT_TOKENS})
 API = "/api/"
 ACTIVATE, QUIT, RELOAD, SESSION = "/api/activate", "/api/quit", "/api/reload", "/api/session"
+STATUS = "/api/status"
 # These prove themselves by the token of the lock file.
-_CONTROL = frozenset({ACTIVATE, QUIT, RELOAD})
+_CONTROL = frozenset({ACTIVATE, QUIT, RELOAD, STATUS})
 _LARGE_BODY_BYTES = 512 * 1024
 
 _NO_STORE: Mapping[str, str] = {"cache-control": "no-store", "cross-origin-resource-policy": "same-origin"}
@@ -375,7 +376,8 @@ class App:
         await downstream.answer(200, json_codec.encode(rendered), {})
 
     async def _health(self) -> Mapping[str, Any]:
-        status, sign_in = self._board.status, await self._routes.sign_in()
+        sign_in, status = await self._routes.sign_in(), self._board.status
+        refused = status.refused
         return {
             "service": "cliproxyapi",
             "status": "stopping" if self._stopping else "ok",
@@ -383,6 +385,7 @@ class App:
             "instance": self._instance,
             "route": sign_in.route,
             "auth": {"state": sign_in.state, "expires_at": sign_in.expires_at},
+            "refused": None if refused is None else {"route": refused.route, "since": refused.refused_at},
             "upstream": {"last_ok": status.last_ok, "last_error": status.last_error},
         }
 
@@ -411,6 +414,9 @@ class App:
             case ("POST", "/api/quit"):
                 await downstream.answer(200, b"{}", _NO_STORE)
                 self._controls.quit()
+            case ("GET", "/api/status"):
+                await self._routes.sign_in()
+                await downstream.answer(200, json_codec.encode(self.dashboard.state()), _NO_STORE)
             case ("POST", "/api/reload"):
                 # Another program of the same person changed settings or sign-ins.
                 await self._reload(downstream)

@@ -17,6 +17,7 @@ import openai
 import pytest
 
 from tests.clients import claude_code
+from tests.clients.openclaw import OpenClaw
 from tests.running_proxy import RunningProxy, running_proxy
 from tests.simulated_claude import SimulatedClaude, scenarios
 from tests.simulated_claude.server import TEST_TOKEN
@@ -30,6 +31,12 @@ LOOK: Any = {
         "description": "Looks at a thing.",
         "parameters": {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"]},
     },
+}
+EXEC = {
+    "type": "tool_use",
+    "id": "toolu_01A-b",
+    "name": "exec",
+    "input": {"command": "echo WX-$((4400+17))"},
 }
 
 
@@ -141,6 +148,23 @@ def test_tools_are_called_and_their_results_go_back(
     (_, called), (_, results) = turns(claude.requests[-1])[-2:]
     assert [block["id"] for block in called if block["type"] == "tool_use"] == [call.id for call in calls]
     assert [block["tool_use_id"] for block in results if block["type"] == "tool_result"] == [c.id for c in calls]
+
+
+def test_an_agent_of_openclaw_calls_a_tool_and_finishes_its_turn(
+    proxy: RunningProxy, claude: SimulatedClaude, tmp_path: Path
+) -> None:
+    claude.script += [
+        scenarios.speaks(EXEC, stop_reason="tool_use"),
+        scenarios.speaks({"type": "text", "text": "The tool said WX-4417."}),
+    ]
+    answer = OpenClaw(tmp_path, proxy.v1).answer("agent", "exec", "Run it.", "--cwd", str(tmp_path), "--json")
+    assert answer["ok"]
+    assert "WX-4417" in answer["final"]
+    assert answer["toolSummary"]["calls"] == 1
+    assert [request.headers["user-agent"].partition("/")[0] for request in claude.requests] == ["claude-cli"] * 2
+    (_, called), (_, results) = turns(claude.requests[-1])[-2:]
+    assert [block["input"] for block in called if block["type"] == "tool_use"] == [EXEC["input"]]
+    assert "WX-4417" in str([block for block in results if block["type"] == "tool_result"])
 
 
 def test_a_schema_is_filled(client: openai.OpenAI, claude: SimulatedClaude) -> None:

@@ -24,8 +24,8 @@ def paths(tmp_path: Path) -> Paths:
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
-        ("key sk-ant-api03-AbC_d-9 here", "key [redacted] here"),
-        ("token sk-ant-oat01-x.", "token [redacted]."),
+        ("key sk-ant-api03-s3cr3t-marker-AbC_d-9 here", "key [redacted] here"),
+        ("token sk-ant-oat01-s3cr3t-marker.", "token [redacted]."),
         ("Authorization: Bearer abc.def-g", "Authorization: Bearer [redacted]"),
         ("authorization: Basic dXNlcjpw==", "authorization: Basic [redacted]"),
         ('{"x-api-key": "abc"}', '{"x-api-key": "[redacted]"}'),
@@ -67,7 +67,7 @@ def test_messages_and_tracebacks_are_redacted_on_their_way_into_the_file(paths: 
         log.info("from %s", "bob@example.com")
         log.debug("too fine")
         try:
-            raise ValueError("sk-ant-api03-secret")
+            raise ValueError("sk-ant-api03-s3cr3t-marker")
         except ValueError:
             log.exception("it failed")
         logging.getLogger("uvicorn.error").error("ASGI callable returned without completing response.")
@@ -75,7 +75,7 @@ def test_messages_and_tracebacks_are_redacted_on_their_way_into_the_file(paths: 
     assert "from [redacted]" in text
     assert "Traceback" in text
     assert "too fine" not in text
-    assert "secret" not in text
+    assert "s3cr3t-marker" not in text
     assert "without completing" not in text
 
 

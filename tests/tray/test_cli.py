@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from core import __version__
+from tests.evidence import keep_text, kept
 
 GOOD_KEY = "sk-ant-api03-s3cr3t-marker-good"
 
@@ -36,7 +37,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def run(environ: dict[str, str], *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tray", *arguments]
-    return subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60, check=False)
+    return kept(
+        subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60, check=False)
+    )
 
 
 class Models(BaseHTTPRequestHandler):
@@ -76,6 +79,8 @@ def demo(environ: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]
             yield process, first.split("127.0.0.1:")[1].split("/")[0]
         finally:
             process.kill()
+            assert process.stderr is not None
+            keep_text(process.stderr.read())
 
 
 def test_the_version(environ: dict[str, str]) -> None:
@@ -199,7 +204,7 @@ def test_another_program_on_the_port_is_told_from_ours(environ: dict[str, str], 
 
 def test_a_key_is_verified_and_stored_and_forgotten(environ: dict[str, str], tmp_path: Path, models: str) -> None:
     environ["CLIPROXYAPI_UPSTREAM_URL"] = models
-    refused = run(environ, "login", "--api-key", given="sk-ant-api03-bad\n")
+    refused = run(environ, "login", "--api-key", given="sk-ant-api03-s3cr3t-marker-bad\n")
     assert refused.returncode == 1
     assert "invalid x-api-key" in refused.stderr
     assert not (tmp_path / "data" / "api_key.json").exists()

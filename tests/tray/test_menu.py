@@ -17,7 +17,9 @@ RUNNING = Status(server="running", address="127.0.0.1", port=3456, sign_in=SIGNE
 
 
 def view(status: Status = RUNNING, **changes: object) -> View:
-    return replace(View(status, route="auto", methods=("claude", "console"), autostart="off", now=NOW), **changes)
+    return replace(
+        View(status, route="auto", methods=("claude", "console"), autostart="off", free_port=3457, now=NOW), **changes
+    )
 
 
 def labels(menu: list[Entry]) -> list[str]:
@@ -56,7 +58,7 @@ def test_the_whole_menu_of_a_server_that_runs() -> None:
             Status("failed", "127.0.0.1", 3456, Failure("port_in_use", "In use.", "node")),
             "failed",
             "Not Running: Port 3456 in Use",
-            "Change Port…",
+            "Change Port to 3457",
         ),
         (Status("stopped"), "stopped", "Stopped", None),
         (Status("starting"), "starting", "Starting…", None),
@@ -100,6 +102,16 @@ def test_each_state_has_its_icon_its_line_and_its_remedy(
     assert (appearance(view(status)).icon, menu[0].label, menu[0].clickable) == (icon, line, False)
     remedies = [entry.label for entry in menu if (entry.verb or "").startswith("remedy:")]
     assert remedies == ([remedy] if remedy else [])
+
+
+def test_what_the_server_shows_needs_the_server() -> None:
+    stopped = entries(view(Status("stopped")))
+    assert "Start Server and Open Dashboard" in labels(stopped)
+    assert not next(entry for entry in stopped if entry.verb == "open_settings").clickable
+    busy = entries(
+        replace(view(Status("failed", "127.0.0.1", 3456, Failure("port_in_use", "In use."))), free_port=None)
+    )
+    assert not any((entry.verb or "").startswith("remedy:") for entry in busy), "there is no port to change to"
 
 
 def test_no_two_entries_share_a_verb() -> None:
@@ -150,7 +162,8 @@ def test_the_account_says_who_until_when_and_offers_only_what_there_is() -> None
     masked = submenu(entries(view(mask_account=True)), "Account")
     assert masked[0].label == "Signed in"
     busy = submenu(entries(view(signing_in=True)), "Account")
-    assert [entry.label for entry in busy if entry.verb == "cancel_sign_in"] == ["Cancel Sign-In"]
+    assert [entry.label for entry in busy if entry.verb == "cancel_sign_in"] == ["Cancel the Sign-In"]
+    assert [entry.label for entry in busy if entry.verb == "open_account:sign_in"] == ["Show the Sign-In…"]
     assert not any(entry.clickable for entry in busy if (entry.verb or "").startswith("sign_in:"))
 
 

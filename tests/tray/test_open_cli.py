@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.evidence import kept
+
 PATIENCE = 60
 
 
@@ -25,7 +27,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def cliproxyapi(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tray", *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return kept(subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False))
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.evidence import kept
 from tests.secret_scan import main as secret_scan
 from tests.simulated_claude import SimulatedClaude, scenarios
-from tests.simulated_claude.server import TEST_KEY
+from tests.simulated_claude.server import TEST_KEY, TEST_TOKEN
+from tests.stand_in_claude import install
 from tests.stand_ins import StandIn, stand_in
 from tray.sign_in_cli import CONSENT
 
@@ -53,7 +55,9 @@ def environ(tmp_path: Path, script: StandIn, ant: StandIn) -> dict[str, str]:
 
 def run(environ: dict[str, str], *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tray", *arguments]
-    return subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60, check=False)
+    return kept(
+        subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60, check=False)
+    )
 
 
 def config(tmp_path: Path) -> str:
@@ -181,6 +185,21 @@ def test_a_running_proxy_takes_login_and_logout_up_at_once(environ: dict[str, st
             assert run(environ, "chat", "Hello").returncode == 0
             assert run(environ, "logout").returncode == 0
             assert run(environ, "chat", "Hello").returncode == 1
+
+
+def test_a_refusal_that_claude_code_stands_in_for_is_told(environ: dict[str, str], tmp_path: Path) -> None:
+    claude_code = install(tmp_path / "bin")
+    environ |= {"CLIPROXYAPI_DIRECT_CONSENT": "true", "CLIPROXYAPI_CLAUDE_PATH": str(claude_code.path)}
+    with SimulatedClaude(tokens=[TEST_TOKEN]) as claude:
+        environ |= {"CLIPROXYAPI_UPSTREAM_URL": claude.url, "CLAUDE_CODE_OAUTH_TOKEN": TEST_TOKEN}
+        claude.script.append(scenarios.refused(1))
+        with serving(environ):
+            assert "You said: Hello" in run(environ, "chat", "Hello").stdout
+            shown = run(environ, "status").stdout
+            assert "claude-code, which auto takes" in shown
+            assert "direct, by Claude at" in shown
+            assert "over claude-code: 200" in shown
+            assert "Claude has refused the route direct since" in run(environ, "doctor").stdout
 
 
 def test_in_a_terminal_without_a_sign_in_it_asks_signs_in_and_serves(environ: dict[str, str], tmp_path: Path) -> None:

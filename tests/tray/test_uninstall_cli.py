@@ -19,6 +19,7 @@ import pytest
 from core.instance import Instance, announced, running_instances
 from core.paths import Paths
 from installers.uninstall import how_to_remove
+from tests.evidence import kept
 from tests.installers.standin import StandIn, systemctl
 from tests.simulated_claude import SimulatedClaude
 from tests.simulated_claude.server import TEST_KEY
@@ -50,9 +51,10 @@ def environ(systemd: StandIn, tmp_path: Path) -> dict[str, str]:
 def run(environ: dict[str, str], tmp_path: Path) -> Run:
     def call(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tray", *arguments]
-        return subprocess.run(
+        done = subprocess.run(
             command, env=environ, cwd=tmp_path, input=given, capture_output=True, text=True, timeout=60, check=False
         )
+        return kept(done)
 
     return call
 

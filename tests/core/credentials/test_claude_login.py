@@ -19,7 +19,9 @@ LATER = 4_000_000_000_000  # ms since 1970: the year 2096
 
 
 def login(token: Any = TOKEN, **fields: Any) -> dict[str, Any]:
-    return {"claudeAiOauth": {"accessToken": token, "refreshToken": "r", "expiresAt": LATER, **fields}}
+    return {
+        "claudeAiOauth": {"accessToken": token, "refreshToken": "s3cr3t-marker-refresh", "expiresAt": LATER, **fields}
+    }
 
 
 def write(path: Path, content: Any) -> Path:
@@ -60,9 +62,9 @@ def test_without_any_there_is_none(store: ClaudeLoginStore) -> None:
 
 def test_a_token_in_the_environment_wins_outright(tmp_path: Path, path: Path) -> None:
     write(path, login())
-    found = ClaudeLoginStore({"HOME": str(tmp_path), "CLAUDE_CODE_OAUTH_TOKEN": " token\n"}).find()
+    found = ClaudeLoginStore({"HOME": str(tmp_path), "CLAUDE_CODE_OAUTH_TOKEN": " s3cr3t-marker\n"}).find()
     assert found is not None
-    assert (found.token, found.source, found.expires_at) == ("token", "CLAUDE_CODE_OAUTH_TOKEN", None)
+    assert (found.token, found.source, found.expires_at) == ("s3cr3t-marker", "CLAUDE_CODE_OAUTH_TOKEN", None)
 
 
 def test_of_several_the_one_that_lives_longest_is_used_and_of_equals_the_first(tmp_path: Path) -> None:
@@ -74,20 +76,20 @@ def test_of_several_the_one_that_lives_longest_is_used_and_of_equals_the_first(t
     }
     store = ClaudeLoginStore(environ)
     for index, place in enumerate(places):
-        write(place / ".credentials.json", login(f"token-{index}"))
+        write(place / ".credentials.json", login(f"s3cr3t-marker-{index}"))
     assert [found.parent for found in store.files()] == places
     found = store.find()
     assert found is not None
-    assert found.token == "token-0"
-    write(places[2] / ".credentials.json", login("token-2", expiresAt=LATER + 1000))
+    assert found.token == "s3cr3t-marker-0"
+    write(places[2] / ".credentials.json", login("s3cr3t-marker-2", expiresAt=LATER + 1000))
     found = store.find()
     assert found is not None
-    assert found.token == "token-2"
+    assert found.token == "s3cr3t-marker-2"
 
 
 def test_it_is_read_anew_each_time(store: ClaudeLoginStore, path: Path) -> None:
     credential = DirectCredential(store)
-    for token in ("one", "two"):
+    for token in ("s3cr3t-marker-one", "s3cr3t-marker-two"):
         write(path, login(token))
         assert credential.headers()["authorization"] == f"Bearer {token}"
 
@@ -150,8 +152,8 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "token is a number": (login(5), "accessToken is missing"),
     "token is null": (login(None), "accessToken is missing"),
     "signed out": (login(""), "signed out"),
-    "token with a line break": (login("a\nb"), "characters that no token has"),
-    "token with other letters": (login("tökèn"), "characters that no token has"),
+    "token with a line break": (login("s3cr3t-marker\nb"), "characters that no token has"),
+    "token with other letters": (login("s3cr3t-marker-tökèn"), "characters that no token has"),
     "expiry is a text": (login(expiresAt="tomorrow"), "expiresAt is no number"),
     "expiry is true": (login(expiresAt=True), "expiresAt is no number"),
     "far too large": (b" " * 2_000_000, "too large"),
@@ -180,10 +182,10 @@ def test_a_broken_file_is_named_with_what_is_wrong_with_it(store: ClaudeLoginSto
 
 def test_a_broken_file_does_not_hide_a_good_one(tmp_path: Path, store: ClaudeLoginStore, path: Path) -> None:
     write(path, b"")
-    write(tmp_path / ".config" / "claude" / ".credentials.json", login("good"))
+    write(tmp_path / ".config" / "claude" / ".credentials.json", login("s3cr3t-marker"))
     found = store.find()
     assert found is not None
-    assert found.token == "good"
+    assert found.token == "s3cr3t-marker"
 
 
 @pytest.mark.parametrize("expires", [LATER, None, 1e300, 0])
@@ -198,7 +200,13 @@ def test_a_refused_sign_in_is_not_tried_again_until_it_is_another(store: ClaudeL
     credential = DirectCredential(store)
     write(path, login(accountUuid="me", subscriptionType="pro", scopes=["one", "two"]))
     credential.refused(CredentialRefused("no"))
-    renewed = login("renewed", accountUuid="me", subscriptionType="pro", scopes=["two", "one"], refreshToken="rotated")
+    renewed = login(
+        "s3cr3t-marker-renewed",
+        accountUuid="me",
+        subscriptionType="pro",
+        scopes=["two", "one"],
+        refreshToken="s3cr3t-marker-rotated",
+    )
     write(path, renewed)
     with pytest.raises(CredentialRefused, match="no"):
         credential.headers()

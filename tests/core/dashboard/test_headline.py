@@ -46,6 +46,13 @@ def test_a_server_that_does_not_run_comes_before_all_else() -> None:
     assert (found.state, found.more) == ("failed", "Port 3456 is in use.")
 
 
+def test_a_refused_sign_in_that_another_one_stands_in_for_is_named() -> None:
+    refused = SignIn("direct", "refused", refused_at=7)
+    more = headline(refused=refused, sign_in=SignIn("claude-code", "signed_in")).more
+    assert more == "Claude has refused the Claude Sign-In since at 7. Requests go through Claude Code."
+    assert headline(refused=refused, sign_in=refused).state == "refused"
+
+
 def test_a_limit_says_until_when() -> None:
     assert headline(problem=Problem("limit", "x", 1, 7)).more == "Requests fail until at 7."
 

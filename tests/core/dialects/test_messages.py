@@ -23,9 +23,9 @@ def test_e11_an_upstream_error_keeps_its_status_and_its_bytes() -> None:
 
 
 def test_e22_secrets_in_it_are_hidden() -> None:
-    body = b'{"error":{"message":"bad key sk-ant-api03-abcdefgh \xff"}}'
+    body = b'{"error":{"message":"bad key sk-ant-api03-s3cr3t-marker \xff"}}'
     _, sent, _ = native_error_body(upstream(401, body), redact)
-    assert b"abcdefgh" not in sent
+    assert b"s3cr3t-marker" not in sent
     assert sent.endswith(b' \xff"}}')
 
 

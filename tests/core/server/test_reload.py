@@ -37,8 +37,16 @@ def sign_in(home: Path) -> None:
     "headers", [{}, {"x-cliproxyapi-token": "wrong"}, {"authorization": f"Bearer {CONTROL_TOKEN}"}]
 )
 def test_without_the_token_of_the_lock_file_it_does_nothing(proxy: RunningProxy, headers: dict[str, str]) -> None:
-    answer = httpx.post(f"{proxy.root}/api/reload", json={}, headers=headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "control_token_refused")
+    for answer in (
+        httpx.post(f"{proxy.root}/api/reload", json={}, headers=headers),
+        httpx.get(f"{proxy.root}/api/status", headers=headers),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "control_token_refused")
+
+
+def test_the_whole_state_is_told_to_who_has_the_token(proxy: RunningProxy) -> None:
+    state = httpx.get(f"{proxy.root}/api/status", headers=TOKEN).json()
+    assert (state["server"], state["port"], state["sign_in"]["route"]) == ("running", proxy.port, "api-key")
 
 
 def test_a_web_page_cannot_ask_for_it_even_with_the_token(proxy: RunningProxy) -> None:
