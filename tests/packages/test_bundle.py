@@ -10,15 +10,20 @@ import pytest
 from PyInstaller.archive.readers import CArchiveReader
 
 from installers.packaging.build import OF_THE_SYSTEM
-from installers.packaging.bundle import UNNEEDED
 from tests import needs
 from tests.packages.executables import Executables
 
 MEGABYTE = 1_000_000
 MOST_MEGABYTES = 30
 
-# What has come along in other programs, and in earlier builds of this one.
-PASSENGERS = {*UNNEEDED, "IPython", "PyInstaller", "matplotlib", "mypy", "pandas", "psutil", "tzdata", "win32com"}
+# What has come along in other programs, and in builds of this one before it was excluded.
+PASSENGERS = {
+    *("PIL._avif", "PIL._imagingcms", "PIL._imagingft", "PIL._imagingmath", "PIL._imagingmorph", "PIL._imagingtk"),
+    *("PIL._webp", "IPython", "PyInstaller", "_pytest", "curses", "doctest", "ensurepip", "gi", "idlelib", "jinja2"),
+    *("lib2to3", "matplotlib", "mypy", "numpy", "pandas", "pdb", "pip", "psutil", "pydoc", "pygments", "pytest"),
+    *("rich", "setuptools", "test", "tkinter", "trio", "tzdata", "unittest", "watchfiles", "websockets", "wheel"),
+    "yaml",
+}
 
 # What is large and has a reason. Another name here is a question: who needs it?
 LARGE = {
