@@ -47,6 +47,10 @@ UNNEEDED = (
     *("pystray._appindicator", "pystray._gtk"),
 )
 
+# Scripts by which PyInstaller repairs modules of Python before the program begins. Ours looks for no source text and no
+# modules, and starts no copies of itself by `multiprocessing`; what these import is a third of a start.
+_IDLE_REPAIRS = ("pyi_rth_inspect", "pyi_rth_multiprocessing", "pyi_rth_pkgutil")
+
 
 def hidden_imports(platform: str) -> list[str]:
     return [*_HIDDEN, *_BACKENDS[platform]]
@@ -60,6 +64,10 @@ def excluded(platform: str) -> list[str]:
 def data_files() -> list[tuple[str, str]]:
     """Each a file or folder, and the folder in the bundle that it goes to."""
     return [(str(ROOT / _STATIC), _STATIC)]
+
+
+def without_idle_repairs(scripts: Contents) -> Contents:
+    return [script for script in scripts if script[0] not in _IDLE_REPAIRS]
 
 
 def forget_last_build(work: str | Path) -> None:
