@@ -1,8 +1,8 @@
 """How long the executables take from exec to the first answer of /health, beside the least that a program of FastAPI
 and uvicorn takes as a single file.
 
-All are built here, with the same Python, and started in turns with an empty home; the best start of each counts. The
-figure to compare is the time of the processor, loader and all: wall time follows what else the machine does.
+All are built here, with the same Python and packages, and started in turns with an empty home; the best start of each
+counts. The figure to compare is the time of the processor, loader and all: wall time follows what else the machine does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from installers.packaging.build import WORK, build
+from installers.packaging.build import WORK, build, environment
 
 ROUNDS = 5
 SECONDS = 60.0
@@ -67,29 +67,23 @@ class Start:
 
 
 def build_all(folder: Path) -> list[Candidate]:
-    python = build(folder)
+    build(folder)
     ours = folder / "CLIProxyAPI"
     serve = ("serve", "--port")
     return [
-        Candidate("FastAPI and uvicorn, single file", *_yardstick(python, folder)),
+        Candidate("FastAPI and uvicorn, single file", *_yardstick(folder)),
         Candidate("ours, single file", folder / "cliproxyapi", serve, folder / "cliproxyapi"),
         Candidate("ours, folder", ours / "cliproxyapi", serve, ours),
     ]
 
 
-def _yardstick(base: Path, folder: Path) -> tuple[Path, tuple[str, ...], Path]:
-    """As `pip install fastapi uvicorn pyinstaller` makes it, without a word about what to leave out."""
-    environment, work = WORK / "venv-yardstick", WORK / "yardstick"
-    python = environment / "bin" / "python"
-    script = folder / "yardstick.py"
+def _yardstick(folder: Path) -> tuple[Path, tuple[str, ...], Path]:
+    """With the same packages at hand as ours, and without a word about what to leave out."""
+    script, work = folder / "yardstick.py", WORK / "yardstick"
     script.write_text(YARDSTICK)
     paths = ["--distpath", str(folder), "--workpath", str(work), "--specpath", str(work)]
-    for command in (
-        [base, "-m", "venv", environment],
-        [python, "-m", "pip", "install", "--quiet", "--upgrade", "fastapi", "uvicorn", "pyinstaller"],
-        [python, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", "--onefile", *paths, script],
-    ):
-        subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=True)
+    command = ["-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", "--onefile", *paths, str(script)]
+    subprocess.run([str(environment()), *command], stdin=subprocess.DEVNULL, check=True)
     return folder / "yardstick", (), folder / "yardstick"
 
 

@@ -24,11 +24,22 @@ _CAN_BUILD = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"
 def build(output: Path) -> Path:
     """Make the executables in `output`; the Python that is in them. Raises CalledProcessError; what went wrong was
     printed."""
-    base = _python()
-    python = _environment(base)
+    python = environment()
     paths = ["--distpath", str(output), "--workpath", str(WORK / "pyinstaller")]
     _run(python, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", *paths, str(ROOT / "build.spec"))
-    return base
+    return _python()
+
+
+def environment() -> Path:
+    """The Python of an environment with what the program needs and PyInstaller. It is brought up to date each time.
+    Raises as `build` does."""
+    base = _python()
+    folder = WORK / f"venv-{'system' if base == OF_THE_SYSTEM else 'running'}"
+    _run(base, "-m", "venv", str(folder))
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    _run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
+    _run(python, "-m", "pip", "install", "--quiet", "--upgrade", "--editable", str(ROOT), "--group", "build")
+    return python
 
 
 def _python() -> Path:
@@ -49,16 +60,6 @@ def _can_build(python: Path) -> bool:
         return subprocess.run([str(python), "-c", _CAN_BUILD], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
-
-
-def _environment(base: Path) -> Path:
-    """The Python of an environment with what the program needs and PyInstaller. It is brought up to date each time."""
-    folder = WORK / f"venv-{'system' if base == OF_THE_SYSTEM else 'running'}"
-    _run(base, "-m", "venv", str(folder))
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    _run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
-    _run(python, "-m", "pip", "install", "--quiet", "--upgrade", "--editable", str(ROOT), "--group", "build")
-    return python
 
 
 def _run(python: Path, *arguments: str) -> None:
