@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,3 +24,8 @@ def program(*names: str) -> Path:
         if found := shutil.which(name):
             return Path(found)
     missing(f"{' or '.join(names)} is not installed")
+
+
+def linux() -> None:
+    if sys.platform != "linux":
+        pytest.skip("it is about Linux")

@@ -122,10 +122,15 @@ def _forget_standard_output() -> None:
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cliproxyapi", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@click.option("--selftest", is_flag=True, help="Check that this copy of the program is whole, and change nothing.")
 @click.option(MARK, is_flag=True, hidden=True, help="Started by the system: open nothing, ask nothing.")
 @click.pass_context
-def cli(context: click.Context, debug: bool, autostarted: bool) -> int | None:
+def cli(context: click.Context, debug: bool, selftest: bool, autostarted: bool) -> int | None:
     """A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in."""
+    if selftest:
+        from .selftest import run as run_selftest
+
+        context.exit(run_selftest(_announce))
     context.obj = Context(Paths.find(os.environ), debug, autostarted)
     if context.invoked_subcommand is None:
         return _start(context.obj)
@@ -349,6 +354,20 @@ def models(context: Context, port: int | None) -> int:
     with LocalProxy(_where_it_runs(context, port)) as proxy:
         for model_id, name in proxy.models():
             click.echo(f"{model_id:<32} {name}")
+    return 0
+
+
+@cli.command()
+@click.option("--text", "whole", is_flag=True, help="Show the licences themselves, in full.")
+def licences(whole: bool) -> int:
+    """Name the packages that this program is made of, and their licences."""
+    from core.licences import packages, text
+
+    if whole:
+        click.echo(text())
+        return 0
+    for package in packages():
+        click.echo(f"{package.name:<24} {package.version:<16} {package.licence}")
     return 0
 
 

@@ -71,6 +71,9 @@ class Program:
         self._announcement = contextlib.ExitStack()
         self._wrong_settings = wrong_settings
         self._leaving = threading.Event()
+        self._end_is_wanted = False
+        # Not the other worker, which may be busy.
+        self._leaver = Worker("leaver")
         # Called when the server listens, after each start, and when somebody wants an end.
         self.on_serving: Callable[[], None] = lambda: None
         self.on_leaving: Callable[[], None] = lambda: None
@@ -128,7 +131,7 @@ class Program:
 
     @property
     def leaving(self) -> bool:
-        return self._leaving.is_set()
+        return self._end_is_wanted
 
     def wait(self) -> None:
         """Until somebody wants it to end. Signal handlers run meanwhile."""
@@ -141,6 +144,7 @@ class Program:
 
     def close(self) -> None:
         """End the server, each open answer with an error that says why, and what it started."""
+        self._end_is_wanted = True
         self._leaving.set()
         self.desk.cancel()
         self.supervisor.close()
@@ -157,11 +161,14 @@ class Program:
         self.worker.submit(lambda: open_for_person(str(self.paths.log_dir), self.environ))
 
     def quit(self) -> None:
-        """Safe in the handler of a signal."""
-        if not self._leaving.is_set():
-            self._leaving.set()
-            # Not the worker's: it may be busy.
-            threading.Thread(target=self.on_leaving, name="leaving", daemon=True).start()
+        """Safe in the handler of a signal: it takes no lock, which the interrupted thread may hold."""
+        if not self._end_is_wanted:
+            self._end_is_wanted = True
+            self._leaver.submit(self._leave)
+
+    def _leave(self) -> None:
+        self._leaving.set()
+        self.on_leaving()
 
 
 def obey_signals(program: Program) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from .. import __version__
+from .. import __version__, licences
 from ..credentials.desk import Kind
 from ..errors import InvalidRequest
 from ..log import last_lines
 from ..paths import without_home
 from .access import SESSION_HEADER
 from .dashboard import Dashboard
-from .diagnostics import licences, report
+from .diagnostics import report
 from .settings_page import settings_view, wanted_values
 from .trial import say_hello
 
@@ -67,6 +67,7 @@ class Api:
             "/settings": self.settings,
             "/logs": self.logs,
             "/about": self.about,
+            "/licences": self.licences,
             "/diagnostics": self.diagnostics,
             "/controls": self.controls,
         }.items():
@@ -161,7 +162,14 @@ class Api:
         return {"file": without_home(str(path)), "lines": last_lines(path, max(0, min(lines, _MOST_LINES)))}
 
     def about(self) -> dict[str, Any]:
-        return {"version": __version__, "licences": licences(), "updates": self._updates()}
+        return {
+            "version": __version__,
+            "licences": [asdict(package) for package in licences.packages()],
+            "updates": self._updates(),
+        }
+
+    def licences(self) -> dict[str, str]:
+        return {"text": licences.text()}
 
     def look_for_updates(self) -> dict[str, Any]:
         self._dashboard.updates.check_now()

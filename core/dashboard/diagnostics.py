@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import platform
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from importlib import metadata
-from typing import Any
 
 from .. import __version__
 from ..log import last_lines, redact
@@ -16,7 +13,6 @@ from ..paths import Paths, without_home
 from ..settings import DEFAULT, Settings
 from ..status import SignIn, Status
 
-_DISTRIBUTION = "cliproxyapi"
 _SECRET = ("api_key",)
 _LOG_LINES = 60
 
@@ -32,29 +28,6 @@ def report(settings: Settings, status: Status, options: Sequence[SignIn], paths:
     ]
     text = "\n\n".join(f"## {title}\n" + "\n".join(lines or ["(nothing)"]) for title, lines in parts)
     return redact(without_home(f"# CLIProxyAPI diagnostics\n\n{text}\n"))
-
-
-def licences() -> list[dict[str, str]]:
-    """The packages that this program is made of, with the licence that each names. May block."""
-    found: list[dict[str, str]] = []
-    for requirement in metadata.requires(_DISTRIBUTION) or []:
-        name = re.split(r"[\s\[<>=!~;]", requirement, maxsplit=1)[0]
-        try:
-            about: Any = metadata.metadata(name)
-        except metadata.PackageNotFoundError:
-            continue
-        found.append({"name": name, "version": str(about["Version"]), "licence": _licence(about)})
-    return sorted(found, key=lambda item: item["name"])
-
-
-def _licence(about: Any) -> str:
-    if expression := about.get("License-Expression"):
-        return str(expression)
-    classifiers: list[str] = about.get_all("Classifier") or []
-    named = [text.rpartition(" :: ")[2] for text in classifiers if text.startswith("License ::")]
-    first = str(about.get("License") or "").partition("\n")[0]
-    # Some put the whole text there, which begins with names.
-    return named[0] if named else first if first and len(first) < 40 and "©" not in first else "see the package"
 
 
 def _versions() -> list[str]:

@@ -59,6 +59,26 @@ def look(environment: Mapping[str, str]) -> Found:
     return Found(bus, watcher, any(has_xembed))
 
 
+def registered_items(environment: Mapping[str, str]) -> frozenset[str]:
+    """The icons that the watcher knows, of all programs; none where it does not answer."""
+    return asyncio.run(_registered_items(environment))
+
+
+async def _registered_items(environment: Mapping[str, str]) -> frozenset[str]:
+    from .session_bus import BUS_ERRORS, connect, read_property
+    from .status_notifier import WATCHER, WATCHER_PATH
+
+    with contextlib.suppress(*BUS_ERRORS):
+        async with asyncio.timeout(_SECONDS):
+            bus = await connect(environment)
+            try:
+                items = await read_property(bus, WATCHER, WATCHER_PATH, "RegisteredStatusNotifierItems")
+                return frozenset(map(str, items))
+            finally:
+                bus.disconnect()
+    return frozenset()
+
+
 async def _bus_and_watcher(environment: Mapping[str, str]) -> tuple[bool, bool]:
     from .session_bus import BUS_ERRORS, connect, is_owned
     from .status_notifier import WATCHER

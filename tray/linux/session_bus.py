@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dbus_fast import AuthError, DBusError, InvalidAddressError, Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
@@ -14,6 +15,7 @@ from dbus_fast.aio import MessageBus
 CONNECT_SECONDS = 2.0
 
 _DBUS = "org.freedesktop.DBus"
+_PROPERTIES = "org.freedesktop.DBus.Properties"
 # What connecting raises where there is no bus, or one that does not let us in.
 BUS_ERRORS = (OSError, EOFError, AuthError, DBusError, InvalidAddressError, TimeoutError)
 
@@ -56,10 +58,28 @@ async def call(
         body=list(body),
         flags=MessageFlag.NONE if may_start else MessageFlag.NO_AUTOSTART,
     )
+    return await _reply(bus, message)
+
+
+async def _reply(bus: MessageBus, message: Message) -> list[Any]:
     reply = await bus.call(message)
     if reply.message_type is MessageType.ERROR:
         raise DBusError(reply.error_name or "", str(reply.body[0]) if reply.body else "", reply)
     return reply.body
+
+
+async def read_property(bus: MessageBus, destination: str, path: str, name: str) -> Any:
+    """A property of the interface that is named like its destination. Raises what `call` does."""
+    message = Message(
+        destination=destination,
+        path=path,
+        interface=_PROPERTIES,
+        member="Get",
+        signature="ss",
+        body=[destination, name],
+        flags=MessageFlag.NO_AUTOSTART,
+    )
+    return (await _reply(bus, message))[0].value
 
 
 async def is_owned(bus: MessageBus, name: str) -> bool:

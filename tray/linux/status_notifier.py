@@ -28,7 +28,7 @@ from .status_notifier_item import StatusNotifierItem
 log = logging.getLogger("cliproxyapi")
 
 WATCHER = "org.kde.StatusNotifierWatcher"
-_WATCHER_PATH = "/StatusNotifierWatcher"
+WATCHER_PATH = "/StatusNotifierWatcher"
 
 # A panel may take its time at login; then somebody should know where the icon is.
 _SECONDS_TO_NO_TRAY = 30.0
@@ -143,7 +143,7 @@ class StatusNotifierIcon(DrivenIcon):
         try:
             # By path, and the watcher asks the sender. A name of our own on the bus is a race in GNOME's extension.
             member = "RegisterStatusNotifierItem"
-            await call(bus, WATCHER, _WATCHER_PATH, member, "s", status_notifier_item.PATH)
+            await call(bus, WATCHER, WATCHER_PATH, member, "s", status_notifier_item.PATH)
         except DBusError as error:
             log.warning("the panel did not take the icon: %s", error)
         except BUS_ERRORS:
