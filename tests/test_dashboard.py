@@ -263,6 +263,8 @@ def test_without_a_session_the_page_says_how_to_open_it(page: Page, shown: Shown
     page.goto(f"{shown.proxy.root}/dashboard/about")
     button(page, "Show the Report").click()
     expect(page.get_by_label("The report", exact=True)).to_contain_text("CLIProxyAPI diagnostics")
+    button(page, "Show the Licences").click()
+    expect(page.get_by_label("The licences", exact=True)).to_contain_text("GNU LESSER GENERAL PUBLIC LICENSE")
 
 
 def test_a_newer_version_is_found_when_somebody_asks(page: Page, home: Path, feed: Feed) -> None:
