@@ -74,6 +74,7 @@ def take() -> None:
             _show(program, STATES[0])
             icon = screen.find_icon()
             menus.append(_menu(screen, icon))
+            screen.close_menu()
             states.append(_strip([_icon(screen, program, icon, status) for status in STATES]))
             program.stop()
     _save("tray-states.png", _below(states))
@@ -88,7 +89,7 @@ def _icon(screen: Desktop, program: TrayProgram, icon: Box, status: Status) -> I
     _show(program, status)
     # A redraw waits half a second for others.
     time.sleep(1.5)
-    return screen.picture(Box(icon.left - _EDGE, 0, icon.right + _EDGE, icon.bottom + 2))
+    return screen.picture(Box(max(0, icon.left - _EDGE), 0, icon.right + _EDGE, icon.bottom + 2))
 
 
 def _menu(screen: Desktop, icon: Box) -> Image.Image:
