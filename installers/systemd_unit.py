@@ -11,6 +11,8 @@ from . import command, files
 from .mechanism import HEADLESS_COMMAND, MARK, AutostartError, AutostartState, damaged, judged
 from .program import needs_launcher, startable
 
+UNIT, HEADLESS_UNIT = "cliproxyapi.service", "cliproxyapi-headless.service"
+
 _GRAPHICAL_TARGET = "graphical-session.target"
 
 # No hardening: what implies NoNewPrivileges= would reach the browser that we open, and its sandbox needs privileges.
@@ -126,7 +128,7 @@ class SystemdUnit:
         self.headless = headless
         self._environ = environ
         self._launcher = launcher
-        self._unit = "cliproxyapi-headless.service" if headless else "cliproxyapi.service"
+        self._unit = HEADLESS_UNIT if headless else UNIT
         config = environ.get("XDG_CONFIG_HOME") or home / ".config"
         data = environ.get("XDG_DATA_HOME") or home / ".local/share"
         self._own_directory = Path(config, "systemd/user")

@@ -50,6 +50,10 @@ def _without_folder(directory: Path, home: Path) -> list[Left]:
     return []
 
 
+# Beside the program, where somebody installed the archive for Linux.
+UNINSTALL_SCRIPT = "uninstall.sh"
+
+
 def how_to_remove(program: PurePath | None, environ: Mapping[str, str]) -> str:
     """What takes the program itself away: it cannot delete what runs."""
     if program is None:
@@ -62,6 +66,9 @@ def how_to_remove(program: PurePath | None, environ: Mapping[str, str]) -> str:
         return f"delete {program}"
     if parts[1:3] in (("usr", "bin"), ("usr", "lib")):
         return "remove its package, for instance with `sudo apt remove cliproxyapi`"
+    script = Path(program).with_name(UNINSTALL_SCRIPT)
+    if script.is_file():
+        return f"run {script}"
     if program.suffix.lower() == ".exe" and "Scripts" not in parts:
         return "remove CLIProxyAPI in Settings, under Installed apps"
     return "remove it the way it was installed, such as `pipx uninstall cliproxyapi` or `pip uninstall cliproxyapi`"

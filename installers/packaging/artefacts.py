@@ -24,6 +24,10 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def linux_archive(version: str, architecture: str) -> str:
+    return f"cliproxyapi-{version}-linux-{architecture}.tar.xz"
+
+
 def disk_image(version: str, architecture: str) -> str:
     return f"{identity.NAME}-{version}-macos-{architecture}.dmg"
 

@@ -11,6 +11,8 @@ NAME = "CLIProxyAPI"
 SUMMARY = "A local Claude proxy: OpenAI and Anthropic clients talk to Claude with your own sign-in"
 PUBLISHER = "CLIProxyAPI contributors"
 HOMEPAGE = f"https://github.com/{REPOSITORY}"
+# An address that takes no mail: Debian's packages must name one, and problems belong on the page of the project.
+ADDRESS = f"{REPOSITORY.partition('/')[0]}@users.noreply.github.com"
 LICENSE = "MIT"
 
 # macOS's bundle, AppStream, and the desktop entry where a store names it.
