@@ -325,3 +325,19 @@ def serious(page: Page) -> list[str]:
         if item["impact"] in ("serious", "critical")
         for node in item["nodes"]
     ]
+
+
+def test_what_another_program_has_set_up_goes_only_with_a_yes(page: Page, shown: Shown) -> None:
+    switch = shown.controls.autostart
+    assert switch is not None
+    switch.foreign = True
+    page.goto(shown.link("settings"))
+    page.locator("#autostart").click()
+    expect(page.get_by_role("dialog")).to_contain_text("belongs to another program")
+    button(page, "Not Now").click()
+    expect(page.locator("#autostart")).not_to_be_checked()
+    assert switch.foreign
+    page.locator("#autostart").click()
+    button(page, "Replace It").click()
+    expect(page.locator("#autostart")).to_be_checked()
+    assert (switch.on, switch.foreign) == (True, False)
