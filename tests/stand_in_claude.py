@@ -42,7 +42,8 @@ class StandIn:
     def alive(self) -> list[int]:
         """The processes that are there, waiting ones included, and the children that they started."""
         pids = [int(path.stem) for path in self.directory.glob("*.start")]
-        pids += [int(path.read_text()) for path in self.directory.glob("*.child")]
+        # One that is just being written is still empty.
+        pids += [int(text) for path in self.directory.glob("*.child") if (text := path.read_text())]
         return [pid for pid in pids if _is_there(pid)]
 
 
