@@ -17,9 +17,9 @@ from .processes import Candidate, naive, ours, simulator
 LOADS: dict[str, tuple[Load, float]] = {
     "flood": (Load(4, 10, 400, 0, 0, stream=True, path=CHAT), 0.25),
     "paced": (Load(50, 1, 100, 20, 0, stream=True, path=CHAT), 0.4),
-    "short": (Load(1, 150, 1, 0, 0, stream=True, path=CHAT), 0.5),
-    "non-stream": (Load(1, 150, 20, 0, 0, stream=False, path=CHAT), 0.5),
-    "200 KiB history": (Load(1, 60, 1, 0, 200 * 1024, stream=True, path=CHAT), 0.4),
+    "short": (Load(1, 300, 1, 0, 0, stream=True, path=CHAT), 0.5),
+    "non-stream": (Load(1, 300, 20, 0, 0, stream=False, path=CHAT), 0.5),
+    "200 KiB history": (Load(1, 200, 1, 0, 200 * 1024, stream=True, path=CHAT), 0.4),
 }
 CONCURRENT = (100, 500)
 

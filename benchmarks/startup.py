@@ -2,7 +2,7 @@
 and uvicorn takes as a single file.
 
 All are built here, with the same Python and packages, and started in turns with an empty home; the best start of each
-counts. The figure to compare is the time of the processor, loader and all: wall time follows what else the machine does.
+counts. The figure to compare is the time of the processor, loader and all: wall time follows what else goes on.
 """
 
 from __future__ import annotations

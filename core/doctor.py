@@ -170,7 +170,7 @@ def claude_code(claude: ClaudeCLI) -> Finding:
         todo = f"`{INSTALL_COMMAND}` installs it; where it is installed, name it in the setting claude_path."
         return Finding("claude code", "note", "Claude Code is not found.", todo)
     status = claude.auth_status(afresh=True)
-    found = f"Claude Code {installation.version} is at {installation.path}"
+    found = f"Claude Code {installation.version.partition(' ')[0]} is at {installation.path}"
     if status is None:
         todo = "Update it: `claude update`."
         return Finding("claude code", "problem", f"{found}, and does not answer `claude auth status`.", todo)
@@ -292,27 +292,28 @@ def _health_of(instance: Instance) -> Finding:
 
     where = f"the proxy of yours on port {instance.port}"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(instance.host, instance.host)  # noqa: S104
-    url = f"http://{f'[{host}]' if ':' in host else host}:{instance.port}/health"
+    root = f"http://{f'[{host}]' if ':' in host else host}:{instance.port}"
+    token = {"x-cliproxyapi-token": instance.token}
     try:
         with httpx.Client(trust_env=False, timeout=_SECONDS) as client:
-            health = object_or_empty(json_codec.decode(client.get(url).content))
+            health = object_or_empty(json_codec.decode(client.get(f"{root}/health").content))
+            snapshot = object_or_empty(json_codec.decode(client.get(f"{root}/api/status", headers=token).content))
     except (httpx.HTTPError, json_codec.JSONError) as error:
         todo = "Stop it and start it again; `cliproxyapi logs` may tell why."
         return Finding("running", "problem", f"{where.capitalize()} does not answer ({type(error).__name__}).", todo)
     state = str(object_or_empty(health.get("auth")).get("state"))
     words = f"{where.capitalize()} takes the route {health.get('route')}; its sign-in: {state.replace('_', ' ')}."
     todo = _TODO.get(state)
-    refused = _passed_over(health)
+    refused = _passed_over(object_or_empty(snapshot.get("refused")), health.get("route"))
     last = object_or_empty(health.get("upstream")).get("last_error")
     said = " ".join([words, *refused, f"Its last error: {last or 'none'}."])
     return Finding("running", "problem" if todo else "note" if refused else "ok", said, todo)
 
 
-def _passed_over(health: Mapping[str, Any]) -> list[str]:
+def _passed_over(refused: Mapping[str, Any], serving: object) -> list[str]:
     """A sentence about the sign-in that Claude refused, where another one serves in its place."""
-    refused = object_or_empty(health.get("refused"))
-    route, since = refused.get("route"), refused.get("since")
-    if route == health.get("route") or not isinstance(since, (int, float)):
+    route, since = refused.get("route"), refused.get("refused_at")
+    if route == serving or not isinstance(since, (int, float)):
         return []
     return [
         f"Claude has refused the route {route} since {local_time(since)}: it is not tried again until its sign-in "

@@ -12,6 +12,7 @@ import httpx
 
 from core.credentials.desk import Conversation, Kind, Progress, SignInDesk, SignInFailed
 from core.dashboard.controls import Way
+from core.errors import ProxyError
 from core.server.app import Tuning
 from tests.releases_feed import NOBODY
 from tests.running_proxy import CONTROL_TOKEN, RunningProxy, running_proxy
@@ -64,15 +65,23 @@ class StandInSignIns:
         return self.desk.start(StandInMethod(kind))
 
 
+class TakenByAnother(ProxyError):
+    status, code = 409, "autostart_foreign"
+    title = "Start at login could not be changed"
+
+
 @dataclass
 class StandInAutostart:
     on: bool = False
+    foreign: bool = False
 
     def enabled(self) -> bool:
         return self.on
 
-    def enable(self) -> None:
-        self.on = True
+    def enable(self, replace_foreign: bool = False) -> None:
+        if self.foreign and not replace_foreign:
+            raise TakenByAnother("The file belongs to another program. It is replaced only if you say so.")
+        self.on, self.foreign = True, False
 
     def disable(self) -> None:
         self.on = False

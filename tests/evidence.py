@@ -33,9 +33,9 @@ def keep_text(*texts: str) -> None:
 
 
 def keep_report(report: pytest.TestReport) -> None:
-    """What a test had printed, and how it failed."""
-    # pytest catches log records as they are made, which is before they are redacted on their way into a log.
-    keep_text(report.longreprtext, report.capstdout, report.capstderr)
+    """What a test and its programs had printed. Not the records that pytest caught as they were logged: that is before
+    they are redacted on their way into a log."""
+    keep_text(report.capstdout, report.capstderr)
 
 
 def keep_files(place: Path) -> None:

@@ -41,7 +41,6 @@ def take(pages: tuple[str, ...]) -> None:
         os.environ["HOME"] = folder
         _sign_in(home)
         with shown_dashboard(home, environ=_environ(home)) as shown, _log(home):
-            _as_headless(shown)
             _fill(shown)
             for scheme in ("light", "dark"):
                 for size in SIZES:
@@ -69,12 +68,6 @@ def _take(browser: Browser, shown: Shown, page: str, scheme: Any, size: str) -> 
 
 def _environ(home: Path) -> dict[str, str]:
     return {"CLIPROXYAPI_PORT": "", "ANTHROPIC_API_KEY": "", "CLAUDE_CONFIG_DIR": str(home / ".claude")}
-
-
-def _as_headless(shown: Shown) -> None:
-    """What people have today: a server without an icon."""
-    shown.controls.icon_place = shown.controls.autostart = None
-    shown.controls.can_stop = shown.controls.can_open_logs = False
 
 
 def _sign_in(home: Path) -> None:

@@ -263,6 +263,8 @@ def test_without_a_session_the_page_says_how_to_open_it(page: Page, shown: Shown
     page.goto(f"{shown.proxy.root}/dashboard/about")
     button(page, "Show the Report").click()
     expect(page.get_by_label("The report", exact=True)).to_contain_text("CLIProxyAPI diagnostics")
+    button(page, "Show the Licences").click()
+    expect(page.get_by_label("The licences", exact=True)).to_contain_text("GNU LESSER GENERAL PUBLIC LICENSE")
 
 
 def test_a_newer_version_is_found_when_somebody_asks(page: Page, home: Path, feed: Feed) -> None:
@@ -323,3 +325,19 @@ def serious(page: Page) -> list[str]:
         if item["impact"] in ("serious", "critical")
         for node in item["nodes"]
     ]
+
+
+def test_what_another_program_has_set_up_goes_only_with_a_yes(page: Page, shown: Shown) -> None:
+    switch = shown.controls.autostart
+    assert switch is not None
+    switch.foreign = True
+    page.goto(shown.link("settings"))
+    page.locator("#autostart").click()
+    expect(page.get_by_role("dialog")).to_contain_text("belongs to another program")
+    button(page, "Not Now").click()
+    expect(page.locator("#autostart")).not_to_be_checked()
+    assert switch.foreign
+    page.locator("#autostart").click()
+    button(page, "Replace It").click()
+    expect(page.locator("#autostart")).to_be_checked()
+    assert (switch.on, switch.foreign) == (True, False)

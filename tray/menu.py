@@ -105,7 +105,7 @@ def _help(status: Status) -> list[Entry]:
 def _about_now(view: View) -> list[Entry]:
     headline = _headline(view)
     lines = [Entry(headline.line)]
-    lines += [Entry(text) for text in (_who(view), _windows(view)) if text]
+    lines += [Entry(text) for text in (_who(view), passed_over(view.status), _windows(view)) if text]
     if headline.remedy is not None:
         verb, label = headline.remedy
         lines.append(Entry(label, f"remedy:{verb}"))
@@ -167,6 +167,14 @@ def _who(view: View) -> str:
     plan = _PLANS.get(sign_in.plan or "", sign_in.plan)
     parts = (plan, account, ROUTE_NAMES.get(sign_in.route, sign_in.route))
     return " · ".join(dict.fromkeys(part for part in parts if part))
+
+
+def passed_over(status: Status) -> str:
+    """The sign-in that Claude refused, where `auto` found another way."""
+    refused, sign_in = status.refused, status.sign_in
+    if refused is None or sign_in is None or sign_in.route == refused.route:
+        return ""
+    return f"{ROUTE_NAMES[refused.route]} Not Accepted: Using {ROUTE_NAMES.get(sign_in.route, sign_in.route)}"
 
 
 def _windows(view: View) -> str:

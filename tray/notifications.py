@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.status import Failure, Status
 
-from .menu import clock
+from .menu import clock, passed_over
 
 Level = Literal["problems", "all", "off"]
 
@@ -56,6 +56,8 @@ def _problems(status: Status, now: float) -> Iterator[Notification]:
     if (problem is not None and problem.kind == "refused") or (sign_in is not None and sign_in.state == "refused"):
         text = "Choose Claude Code, the Console or an API key"
         yield Notification("refused", "Claude did not accept this login", text)
+    if told := passed_over(status):
+        yield Notification("passed over", "Claude did not accept this login", told)
     if status.billed_route is not None:
         text = f"Requests go by {status.billed_route} now and are billed to its organisation"
         yield Notification(f"billed {status.billed_route}", "Requests are billed now", text)

@@ -107,7 +107,7 @@ class SignInDialog:
         self._change(claude_login="ignore", console_profile=None)
         self._say("The sign-ins of Claude Code and `ant` stay, and are not used here until you sign in here again.")
         if keys.from_environment():
-            self._say(f"{ENVIRONMENT_VARIABLE} is still set, and is used.")
+            self._say(f"{ENVIRONMENT_VARIABLE} is still set, and requests use it.")
         tell_running(self._paths, self._say)
 
     def state(self) -> SignIn:
@@ -145,7 +145,8 @@ class SignInDialog:
             self._change(direct_consent=True)
             self._say("CLIProxyAPI uses this sign-in from now on.")
         else:
-            self._say("It is not used directly. `cliproxyapi login --claude` asks again.")
+            self._say("It is not used directly; requests can go through Claude Code itself.")
+            self._say("`cliproxyapi login --claude` asks again.")
 
     def _console(self) -> None:
         from core.credentials.console_sign_in import ConsoleSignIn

@@ -38,7 +38,7 @@ def status_lines(state: Mapping[str, Any]) -> list[str]:
         return [f"Not running at {state['url']}."]
     told = {
         "Route": _route(state),
-        "Refused": _refused(state),
+        "Refused": _refused(object_or_empty(state.get("snapshot")), state.get("route")),
         "Sign-in": _sign_in(state),
         "Last answer": _moment(object_or_empty(state.get("upstream")).get("last_ok")) or "none yet",
         "Last error": _last_error(state),
@@ -62,12 +62,12 @@ def _route(state: Mapping[str, Any]) -> str:
     return f"{serving}, which {chosen} takes" if chosen == "auto" and serving != "auto" else str(serving)
 
 
-def _refused(state: Mapping[str, Any]) -> str:
+def _refused(snapshot: Mapping[str, Any], serving: object) -> str:
     """The sign-in that Claude refused, where requests do not end with it."""
-    refused, serving = object_or_empty(state.get("refused")), state.get("route")
+    refused = object_or_empty(snapshot.get("refused"))
     if not refused or refused.get("route") == serving:
         return ""
-    since = _moment(refused.get("since"))
+    since = _moment(refused.get("refused_at"))
     return f"{refused.get('route')}, by Claude at {since}; requests go through {serving} until that sign-in changes"
 
 

@@ -40,6 +40,12 @@ class Yes(BaseModel):
     yes: bool
 
 
+class StartAtLogin(BaseModel):
+    yes: bool
+    # Another program stands in our place, and the person said that it may go.
+    replace: bool = False
+
+
 class SignInKind(BaseModel):
     kind: Kind
 
@@ -204,12 +210,12 @@ class Api:
             "can_open_logs": controls.can_open_logs,
         }
 
-    def autostart(self, given: Yes) -> dict[str, Any]:
+    def autostart(self, given: StartAtLogin) -> dict[str, Any]:
         autostart = self._dashboard.controls.autostart
         if autostart is None:
             raise InvalidRequest("This program cannot start at login by itself here.")
         if given.yes:
-            autostart.enable()
+            autostart.enable(given.replace)
         else:
             autostart.disable()
         return self.controls()

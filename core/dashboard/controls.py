@@ -16,8 +16,9 @@ class Autostart(Protocol):
         """What the system will do at the next login, read back."""
         ...
 
-    def enable(self) -> None:
-        """Raises OSError or ProxyError with a sentence for the person."""
+    def enable(self, replace_foreign: bool = False) -> None:
+        """Raises OSError or ProxyError with a sentence for the person; with the code `autostart_foreign` where another
+        program would lose its place, which takes a yes of its own."""
         ...
 
     def disable(self) -> None: ...

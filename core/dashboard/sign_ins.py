@@ -9,7 +9,6 @@ from ..claude_cli import INSTALL_COMMAND
 from ..credentials.claude_sign_in import ClaudeSignIn
 from ..credentials.console_sign_in import WARNING, ConsoleSignIn
 from ..credentials.desk import Conversation, Kind, Method, Progress, SignInDesk, SignInFailed
-from ..credentials.oauth_flow import OAuthApp, OAuthSignIn
 from ..credentials.stores import Stores
 from ..settings import Settings, SettingsStore
 from .controls import Way
@@ -70,6 +69,9 @@ class OfferedSignIns:
             return _Then(console, lambda: self._change(console_profile=console.profile))
         own = self._stores.own_oauth
         opener = self._open_browser
+        # It brings an HTTP server of its own along, which a start of the program needs not.
+        from ..credentials.oauth_flow import OAuthSignIn
+
         return OAuthSignIn(lambda: self._settings.current, own, self._environ, open_browser=opener)
 
     def _use_claude(self) -> None:
@@ -102,6 +104,8 @@ class _Then:
 
 
 def _missing_app(settings: Settings) -> str | None:
+    from ..credentials.oauth_flow import OAuthApp
+
     try:
         OAuthApp.of(settings)
     except SignInFailed as error:

@@ -377,7 +377,6 @@ class App:
 
     async def _health(self) -> Mapping[str, Any]:
         sign_in, status = await self._routes.sign_in(), self._board.status
-        refused = status.refused
         return {
             "service": "cliproxyapi",
             "status": "stopping" if self._stopping else "ok",
@@ -385,7 +384,6 @@ class App:
             "instance": self._instance,
             "route": sign_in.route,
             "auth": {"state": sign_in.state, "expires_at": sign_in.expires_at},
-            "refused": None if refused is None else {"route": refused.route, "since": refused.refused_at},
             "upstream": {"last_ok": status.last_ok, "last_error": status.last_error},
         }
 

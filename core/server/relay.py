@@ -60,19 +60,22 @@ class ChatRelay:
     async def relay(self, opened: OpenedEvents) -> None:
         """Pass the answer on to its end. Raises ProxyError where it breaks off."""
         async for batch in opened.batches():
-            await self._write(self._encoder.feed(batch))
-            if self._encoder.complete and not self._downstream.finished:
-                await self._finish()
-        if not self._downstream.finished:
-            await self._finish()
+            data = self._encoder.feed(batch)
+            if self._encoder.complete:
+                await self._finish(data)
+            else:
+                await self._write(data)
+        await self._finish()
 
     async def fail(self, error: ProxyError) -> None:
         """Tell the error inside the stream; the caller then leaves the body without its end."""
         await self._write(self._encoder.fail(error))
 
-    async def _finish(self) -> None:
-        await self._start()
-        await self._downstream.write(self._encoder.close(), last=True)
+    async def _finish(self, data: bytes = b"") -> None:
+        """Write `data` and the end of the answer at once; only the first call does."""
+        if not self._downstream.finished:
+            await self._start()
+            await self._downstream.write(data + self._encoder.close(), last=True)
 
     async def _write(self, data: bytes) -> None:
         if data:

@@ -18,7 +18,11 @@ WORK = ROOT / "build"
 
 # Other Pythons carry the paths of this machine in their libraries, and may want a newer system than this one.
 OF_THE_SYSTEM = Path("/usr/bin/python3")
-_CAN_BUILD = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"
+_CAN_BUILD = """
+import ctypes, ensurepip, sys, venv
+ctypes.CDLL("libpython%d.%d.so.1.0" % sys.version_info[:2])
+sys.exit(sys.version_info < (3, 11))
+"""
 
 
 def build(output: Path) -> Path:
@@ -49,8 +53,8 @@ def _python() -> Path:
     if _can_build(OF_THE_SYSTEM):
         return OF_THE_SYSTEM
     sys.stderr.write(
-        f"{OF_THE_SYSTEM} is not there, is older than 3.11 or has no venv (apt install python3-venv): this is built "
-        f"with {sys.executable}, and may not run on other machines.\n"
+        f"{OF_THE_SYSTEM} is not there, is older than 3.11, or has no venv or no library (apt install python3-venv "
+        f"libpython3-dev): this is built with {sys.executable}, and may not run on other machines.\n"
     )
     return Path(sys.executable)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.clients import npm
+from tests.evidence import kept
 
 PACKAGES = ("openai@7.57.0", "zod@4.6.7", "ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92")
 
@@ -34,5 +35,5 @@ def run(source: str, base_url: str) -> Script:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert kept(done).returncode == 0, done.stdout + done.stderr
     return Script([json.loads(line) for line in done.stdout.split("\n") if line])

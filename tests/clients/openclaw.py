@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.clients import npm
+from tests.evidence import kept
 
 VERSION = "2026.9.6"
 MODEL = "claude-sonnet-4-6"
@@ -47,7 +48,7 @@ class OpenClaw:
             "NO_COLOR": "1",
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        return subprocess.run(
+        done = subprocess.run(
             [str(node), str(openclaw), *arguments],
             cwd=self.home,
             env=environment,
@@ -57,6 +58,7 @@ class OpenClaw:
             timeout=300,
             check=False,
         )
+        return kept(done)
 
     def answer(self, *arguments: str) -> dict[str, Any]:
         """The JSON that it prints."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.clients import claude_code
+from tests.evidence import kept
 from tests.running_proxy import RunningProxy
 from tests.simulated_claude import SimulatedClaude, scenarios
 
@@ -43,7 +44,7 @@ def ask(proxy: RunningProxy, home: Path, *arguments: str) -> dict[str, Any]:
         timeout=200,
         check=False,
     )
-    assert done.stdout.strip(), done.stderr
+    assert kept(done).stdout.strip(), done.stderr
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from PIL import Image, ImageChops, ImageGrab, ImageOps
-from Xlib import display
+from Xlib import X, display
 
 from tests import needs
 from tray.linux.probe import Found, look
@@ -295,6 +295,24 @@ class Desktop:
         self._pointer("mousedown", str(button))
         time.sleep(0.05)
         self._pointer("mouseup", str(button))
+
+    def clipboard(self) -> str:
+        """What a paste would give; nothing where nobody has copied anything."""
+        connection = display.Display(self.environment["DISPLAY"])
+        try:
+            window: Any = connection.screen().root.create_window(0, 0, 1, 1, 0, connection.screen().root_depth)
+            clipboard, text, place = map(connection.intern_atom, ("CLIPBOARD", "UTF8_STRING", "PASTED"))
+            window.convert_selection(clipboard, text, place, X.CurrentTime)
+            while (event := connection.next_event()).type != X.SelectionNotify:
+                continue
+            pasted = window.get_full_property(place, text) if event.property else None
+            return pasted.value.decode() if pasted else ""
+        finally:
+            connection.close()
+
+    def end_process(self, pid: int) -> None:
+        """One that a program of this desktop has left."""
+        os.kill(pid, signal.SIGKILL)
 
     def press(self, key: str) -> None:
         self._pointer("key", key)

@@ -104,6 +104,13 @@ def test_each_state_has_its_icon_its_line_and_its_remedy(
     assert remedies == ([remedy] if remedy else [])
 
 
+def test_a_refused_sign_in_that_is_passed_over_is_told() -> None:
+    refused = SignIn("direct", "refused", refused_at=NOW)
+    through = replace(RUNNING, sign_in=SignIn("claude-code", "signed_in"), refused=refused)
+    assert "Claude Sign-In Not Accepted: Using Claude Code" in labels(entries(view(through)))
+    assert appearance(view(through)).icon == "running"
+
+
 def test_what_the_server_shows_needs_the_server() -> None:
     stopped = entries(view(Status("stopped")))
     assert "Start Server and Open Dashboard" in labels(stopped)

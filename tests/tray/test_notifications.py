@@ -64,3 +64,12 @@ def test_each_restart_is_news() -> None:
         failed = Status("failed", failure=Failure("crashed", f"Restarted ({attempt} of 3)."))
         assert len(titles(notifier, failed)) == 1
         assert titles(notifier, RUNNING) == []
+
+
+def test_a_refused_sign_in_that_is_passed_over_is_told_once() -> None:
+    refused = SignIn("direct", "refused", refused_at=1.0)
+    through = Status("running", sign_in=SignIn("claude-code", "signed_in"), refused=refused)
+    notifier = Notifier()
+    told = notifier.news(through, "problems", 2.0)
+    assert [note.text for note in told] == ["Claude Sign-In Not Accepted: Using Claude Code"]
+    assert notifier.news(through, "problems", 3.0) == []

@@ -14,12 +14,12 @@ HEALTH: dict[str, Any] = {
     "version": "1.2",
     "route": "direct",
     "auth": {"state": "signed_in", "expires_at": NOW},
-    "refused": None,
     "upstream": {"last_ok": NOW, "last_error": None},
 }
 SNAPSHOT: dict[str, Any] = {
     "route": "auto",
     "sign_in": {"state": "signed_in", "source": "~/.claude/.credentials.json", "account": None, "plan": "max"},
+    "refused": None,
     "problem": None,
     "limits": None,
     "requests": [],
@@ -87,13 +87,13 @@ def test_the_whole_snapshot_is_shown() -> None:
 
 
 def test_a_refused_sign_in_that_another_one_stands_in_for_is_named() -> None:
-    refused = {"route": "direct", "since": NOW}
-    text = told(route="claude-code", refused=refused)
+    snapshot = {**SNAPSHOT, "refused": {"route": "direct", "refused_at": NOW}}
+    text = told(route="claude-code", snapshot=snapshot)
     assert f"direct, by Claude at {clock()}; requests go through claude-code until that sign-in changes" in text
-    assert "Refused:" not in told(route="direct", refused=refused)
+    assert "Refused:" not in told(route="direct", snapshot=snapshot)
 
 
 def test_odd_values_are_no_traceback() -> None:
-    odd = {"route": None, "sign_in": 5, "problem": [], "limits": {"windows": [{}]}, "requests": [None]}
-    assert told(snapshot=odd, auth=None, upstream=None, refused="x").startswith("Running at")
+    odd = {"route": None, "sign_in": 5, "refused": "x", "problem": [], "limits": {"windows": [{}]}, "requests": [None]}
+    assert told(snapshot=odd, auth=None, upstream=None).startswith("Running at")
     assert told(auth={"state": "signed_in", "expires_at": 1e30}).startswith("Running at")

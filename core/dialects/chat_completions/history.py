@@ -72,9 +72,9 @@ class _Reader:
         self._speaks_for_many = len({name for m in messages if "name" in m and (name := _speaker(m))}) > 1
         # Nothing but messages of a role and a text: what was said stands in the order in which it was.
         self._is_plain = True
-        # Where the user's last word is an empty one, and where the assistant's last word is.
+        # Where the user's last word is an empty one, and which message is the assistant's last.
         self._empty_user: str | None = None
-        self._last_assistant = ""
+        self._last_assistant = 0
 
     def read_all(self) -> None:
         for index, message in enumerate(self._messages):
@@ -88,7 +88,7 @@ class _Reader:
                 case "user":
                     self._read_user(message, path)
                 case "assistant":
-                    self._read_assistant(message, path)
+                    self._read_assistant(message, index, path)
                 case "tool" | "function":
                     self._read_result(message, path)
                 case unknown:
@@ -100,15 +100,15 @@ class _Reader:
     def _read_plain(self, message: JsonObject, index: int) -> bool:
         """Most messages are a role and a text, and a long conversation has hundreds; False where this is no such."""
         text, role = message.get("content"), message.get("role")
-        if not isinstance(text, str) or is_blank(text):
+        if not isinstance(text, str) or not text or text.isspace():
             return False
         block: TextBlock = {"type": "text", "text": text}
         match role:
             case "user":
                 self._empty_user = None
-                self._conversation.add_user((block,))
+                self._conversation.add_user_words(block)
             case "assistant":
-                self._last_assistant = f"messages[{index}]"
+                self._last_assistant = index
                 self._conversation.add_words(block)
             case _:
                 return False
@@ -129,7 +129,7 @@ class _Reader:
         elif self._conversation.awaits_user:
             self._empty_user = f"{path}.content"
 
-    def _read_assistant(self, message: JsonObject, path: str) -> None:
+    def _read_assistant(self, message: JsonObject, index: int, path: str) -> None:
         blocks = parse_content(message.get("content"), f"{path}.content")
         if isinstance(refusal := message.get("refusal"), str):
             blocks += parse_content(refusal, path)
@@ -139,7 +139,7 @@ class _Reader:
         if end := calls[-1].block if calls else blocks[-1] if blocks else None:
             _mark(message, end)
             self._ends.append(end)
-            self._last_assistant = path
+            self._last_assistant = index
         self._conversation.add_assistant(message, blocks, calls)
 
     def _read_result(self, message: JsonObject, path: str) -> None:
@@ -162,7 +162,7 @@ class _Reader:
         prefill = conversation.ends_with_assistant and rules.prefill and not conversation.holds_moved_media
         if conversation.ends_with_assistant and not prefill:
             conversation.add_user([{"type": "text", "text": CONTINUE}])
-            ignored.append(f"{self._last_assistant}.prefill")
+            ignored.append(f"messages[{self._last_assistant}].prefill")
         turns = conversation.turns(recall)
         system = conversation.system
         if not turns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ...messages import Block, JsonObject, TextBlock, Turn
 from ...wording import OPERATOR_NOTE, RESUMED
@@ -24,18 +24,21 @@ class _Said:
     tool_ids: list[str]
 
 
-@dataclass(slots=True)
 class _Round:
     """One assistant turn, and all that the client said before the next one."""
 
-    assistant: list[Block] = field(default_factory=list)
-    said: list[_Said] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    answered: list[Call] = field(default_factory=list)
-    # Images of the assistant's own, which only a user turn may hold.
-    moved: list[Block] = field(default_factory=list)
-    user: list[Block] = field(default_factory=list)
-    system: list[TextBlock] = field(default_factory=list)
+    # No dataclass: a long conversation has hundreds of these, and a dataclass takes twice the time to make them.
+    __slots__ = ("answered", "assistant", "calls", "moved", "said", "system", "user")
+
+    def __init__(self) -> None:
+        self.assistant: list[Block] = []
+        self.said: list[_Said] = []
+        self.calls: list[Call] = []
+        self.answered: list[Call] = []
+        # Images of the assistant's own, which only a user turn may hold.
+        self.moved: list[Block] = []
+        self.user: list[Block] = []
+        self.system: list[TextBlock] = []
 
     @property
     def goes_on(self) -> bool:
@@ -78,7 +81,7 @@ class _Round:
 
     def user_content(self) -> list[Block]:
         if not self.calls:
-            return self.moved + self.user
+            return self.moved + self.user if self.moved else self.user
         open_calls = [call for call in self.calls if call.result is None]
         return [*(call.result_or_notice() for call in [*self.answered, *open_calls]), *self.moved, *self.user]
 
@@ -126,6 +129,10 @@ class Conversation:
 
     def add_user(self, blocks: Iterable[Block]) -> None:
         self._rounds[-1].user += blocks
+
+    def add_user_words(self, block: TextBlock) -> None:
+        """As `add_user`, for one text."""
+        self._rounds[-1].user.append(block)
 
     def add_assistant(self, message: JsonObject, blocks: Iterable[ContentBlock], calls: Sequence[Call]) -> None:
         text: list[Block] = []
@@ -183,22 +190,10 @@ class Conversation:
         self._replay_thinking(recall)
         turns: list[Turn] = []
         for round_ in self._rounds:
-            turns += self._turns_of(round_)
+            _add_turns(turns, round_)
         if turns and turns[0]["role"] == "assistant":
             turns.insert(0, {"role": "user", "content": [{"type": "text", "text": RESUMED}]})
         return turns
-
-    def _turns_of(self, round_: _Round) -> Iterable[Turn]:
-        if round_.assistant:
-            yield {"role": "assistant", "content": round_.assistant}
-        # A system entry may only stand directly behind a user turn; where there is none it makes one.
-        user = round_.user_content()
-        if user:
-            yield {"role": "user", "content": user}
-            if round_.system:
-                yield {"role": "system", "content": [*round_.system]}
-        elif round_.system:
-            yield {"role": "user", "content": [*_notes(round_.system)]}
 
     def _replay_thinking(self, recall: Recall) -> None:
         """Only the running tool loop needs its thinking, and only there is it sure to be signed for this history."""
@@ -206,6 +201,19 @@ class Conversation:
             if not round_.calls:
                 break
             round_.replay_thinking(recall)
+
+
+def _add_turns(turns: list[Turn], round_: _Round) -> None:
+    if round_.assistant:
+        turns.append({"role": "assistant", "content": round_.assistant})
+    # A system entry may only stand directly behind a user turn; where there is none it makes one.
+    user = round_.user_content()
+    if user:
+        turns.append({"role": "user", "content": user})
+        if round_.system:
+            turns.append({"role": "system", "content": [*round_.system]})
+    elif round_.system:
+        turns.append({"role": "user", "content": [*_notes(round_.system)]})
 
 
 def _notes(blocks: list[TextBlock]) -> list[TextBlock]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None and self._ending is None
+        return self._process.returncode is None and self._ending is None and not _has_ended(self._process.pid)
 
     def send(self, *lines: JsonObject) -> None:
         """Hand over lines. What the process does not read yet waits here, so that nothing waits for anything."""
@@ -123,3 +124,13 @@ class Child:
         while chunk := await self._process.stderr.read(_READ_BYTES):
             self._stderr += chunk
             del self._stderr[:-_STDERR_TAIL]
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether our child is over, which the event loop may not have been told yet; False where no system call tells."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True

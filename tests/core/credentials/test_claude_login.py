@@ -214,4 +214,4 @@ def test_a_refused_sign_in_is_not_tried_again_until_it_is_another(store: ClaudeL
     assert credential.headers()
     found = store.find()
     assert found is not None
-    assert not credential.is_refused(found)
+    assert credential.refused_at(found) is None

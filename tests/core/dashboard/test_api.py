@@ -199,6 +199,7 @@ def test_licences_are_named(client: httpx.Client) -> None:
     licences = {item["name"]: item["licence"] for item in client.get("about").json()["licences"]}
     assert licences["msgspec"].startswith("BSD")
     assert "pytest" not in licences
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in client.get("licences").json()["text"]
 
 
 def test_nobody_asks_for_updates_but_who_clicks(client: httpx.Client) -> None:

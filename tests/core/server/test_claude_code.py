@@ -121,12 +121,12 @@ def test_e6_what_direct_was_refused_is_served_through_claude_code(
         status = proxy.board.status
         assert status.sign_in is not None
         assert (status.route, status.sign_in.route, status.billed_route) == ("claude-code", "claude-code", None)
-        refused = httpx.get(f"{proxy.root}/health").json()["refused"]
-        assert refused["route"] == "direct"
-        assert time.time() - 60 < refused["since"] <= time.time()
+        assert status.refused is not None
+        assert status.refused.route == "direct"
+        assert time.time() - 60 < (status.refused.refused_at or 0) <= time.time()
         sign_in(tmp_path, account="somebody else")
         assert chat(proxy).headers["x-cliproxyapi-route"] == "direct"
-        assert httpx.get(f"{proxy.root}/health").json()["refused"] is None
+        assert proxy.board.status.refused is None
     assert stand_in.alive == []
 
 

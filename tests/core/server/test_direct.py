@@ -18,6 +18,8 @@ CHAT: dict[str, Any] = {"model": "claude-sonnet-4-6", "messages": [{"role": "use
 NATIVE = {**CHAT, "max_tokens": 50}
 DIRECT = {"CLIPROXYAPI_ROUTE": "direct", "ANTHROPIC_API_KEY": ""}
 AUTO = {"CLIPROXYAPI_ROUTE": "auto", "ANTHROPIC_API_KEY": ""}
+AGREED = {"CLIPROXYAPI_DIRECT_CONSENT": "true"}
+NO_CLAUDE_CODE = {"CLIPROXYAPI_CLAUDE_PATH": "/nowhere/claude"}
 EXPIRED = "OAuth token has expired. Please obtain a new token or refresh your existing token."
 
 
@@ -69,13 +71,18 @@ def test_a_401_is_answered_by_one_more_look_and_one_more_try(tmp_path: Path, cla
 
 
 @pytest.mark.parametrize("form", [1, 2, 3, 4])
-def test_e6_a_refusal_ends_it_until_the_sign_in_changes(tmp_path: Path, claude: SimulatedClaude, form: int) -> None:
+@pytest.mark.parametrize("environ", [DIRECT, {**AUTO, **AGREED, **NO_CLAUDE_CODE}], ids=["direct", "auto"])
+def test_e6_a_refusal_ends_it_until_the_sign_in_changes(
+    tmp_path: Path, claude: SimulatedClaude, form: int, environ: dict[str, str]
+) -> None:
     sign_in(tmp_path, subscriptionType="pro")
-    with running_proxy(tmp_path, claude.url, environ=DIRECT) as proxy:
-        claude.script.append(scenarios.refused(form))
+    with running_proxy(tmp_path, claude.url, environ=environ) as proxy:
+        refusal = scenarios.refused(form)
+        claude.script.append(refusal)
         for _ in range(3):
             answer = chat(proxy)
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "subscription_route_refused")
+            assert json.loads(refusal.body or b"")["error"]["message"] in answer.json()["error"]["message"]
             assert "api-key" in answer.json()["error"]["message"]
             assert answer.headers["x-should-retry"] == "false"
         assert len(claude.requests) == 1

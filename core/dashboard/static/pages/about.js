@@ -8,6 +8,7 @@ export const title = "About";
 export async function mount(root, { guarded }) {
   const about = await get("about");
   const report = h("div.lines");
+  const texts = h("div.lines");
   const updates = h("p", { role: "status" });
   const tell = (now) => replace(updates, ...updateWords(now, about.version));
   tell(about.updates);
@@ -21,6 +22,11 @@ export async function mount(root, { guarded }) {
       const { text } = await get("diagnostics");
       const save = h("button", { type: "button", onclick: () => download(text) }, "Save…");
       replace(report, h("div.row", copyButton(() => text, "the report"), save), h("pre", { tabindex: "0", "aria-label": "The report" }, text));
+    }, toast);
+  const showTexts = () =>
+    guarded(async () => {
+      const { text } = await get("licences");
+      replace(texts, h("pre", { tabindex: "0", "aria-label": "The licences" }, text));
     }, toast);
   root.append(
     h("div.page-head", h("h1", title)),
@@ -49,9 +55,17 @@ export async function mount(root, { guarded }) {
       ),
       h(
         "section.card.flush",
-        { "aria-label": "Licences" },
+        { "aria-label": "Packages" },
         h("div.card-head", h("h2", "Made of")),
-        h("div.scroll", h("table", h("thead", h("tr", h("th", "Package"), h("th", "Version"), h("th", "Licence"))), h("tbody", about.licences.map((item) => h("tr", h("td", item.name), h("td", item.version), h("td", item.licence)))))),
+        h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Table of packages" }, h("table", h("thead", h("tr", h("th", "Package"), h("th", "Version"), h("th", "Licence"))), h("tbody", about.licences.map((item) => h("tr", h("td", item.name), h("td", item.version), h("td", item.licence)))))),
+      ),
+      h(
+        "section.card.lines",
+        { "aria-label": "Licences" },
+        h("h2", "Licences"),
+        h("p.quiet", "In full, of each package."),
+        h("div.row", h("button", { type: "button", onclick: showTexts }, "Show the Licences")),
+        texts,
       ),
     ),
   );

@@ -144,13 +144,25 @@ function programRows(controls, guarded) {
 export function autostartRow(enabled, guarded) {
   const after = h("p.after", { role: "status" });
   const change = async () => {
-    const now = await guarded(() => post("controls/autostart", { yes: box.checked }), (text) => (after.textContent = text));
+    const now = await guarded(() => startAtLogin(box.checked), (text) => (after.textContent = text));
     // What the system will do, read back.
     box.checked = now ? now.autostart : !box.checked;
     if (now) after.textContent = now.autostart ? "Starts when you log in." : "Does not start by itself.";
   };
   const box = h("input", { type: "checkbox", id: "autostart", checked: enabled, onchange: change });
   return h("div.setting", h("div.about", h("h3", h("label", { for: "autostart" }, "Start at login")), h("p", "As the system has it.")), h("div.field", box, after));
+}
+
+/** Switch it; what another program has put in our place goes only with a yes of its own. */
+async function startAtLogin(yes) {
+  try {
+    return await post("controls/autostart", { yes });
+  } catch (error) {
+    if (error.code !== "autostart_foreign") throw error;
+    const title = "Another program starts there";
+    if (!(await confirmed({ title, text: error.message, yes: "Replace It", danger: true }))) throw error;
+    return post("controls/autostart", { yes, replace: true });
+  }
 }
 
 function verbRow(verb, label, what, guarded) {
