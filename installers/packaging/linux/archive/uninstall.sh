@@ -46,7 +46,7 @@ main() {
     for own in files share-files share uninstall.sh; do
         rm -f -- "$lib/$own"
     done
-    for folder in "$lib" "$home/.local/lib" "$home/.local/bin" "$share" "$home/.local"; do
+    for folder in "$lib" "$home/.local/lib" "$home/.local/bin" "$share" "$home/.local/state" "$home/.local"; do
         rmdir -- "$folder" 2>/dev/null || true
     done
     printf 'CLIProxyAPI is removed.\n'
