@@ -229,5 +229,13 @@ def test_each_kind_of_program_is_removed_in_its_own_way(program: str, words: str
     assert words in how_to_remove(Path(program), {"APPIMAGE": "/home/ada/CLIProxyAPI.AppImage"})
 
 
+def test_what_the_archive_installed_is_removed_by_its_own_script(tmp_path: Path) -> None:
+    program = tmp_path / "cliproxyapi"
+    assert "pip uninstall" in how_to_remove(program, {})
+    script = tmp_path / "uninstall.sh"
+    script.touch()
+    assert how_to_remove(program, {}) == f"run {script}"
+
+
 def test_a_checkout_is_a_folder_to_delete() -> None:
     assert "folder" in how_to_remove(None, {})

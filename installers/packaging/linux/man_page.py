@@ -36,7 +36,7 @@ _ENVIRONMENT = (
 def render(program: click.Group, version: str, seconds: int) -> str:
     """The page. `seconds` since 1970: the date in its foot."""
     day = datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    context = click.Context(program, info_name="cliproxyapi")
+    context = click.Context(program, info_name="cliproxyapi", **program.context_settings)
     lines = [
         f'.TH CLIPROXYAPI 1 "{day}" "{identity.NAME} {_text(version)}" "User Commands"',
         ".SH NAME",

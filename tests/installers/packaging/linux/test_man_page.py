@@ -20,6 +20,7 @@ def options(command: click.Command, *path: str) -> Iterator[tuple[str, str]]:
             yield from ((" ".join(path), flag) for flag in (*parameter.opts, *parameter.secondary_opts))
     for name, below in getattr(command, "commands", {}).items():
         yield " ".join([*path, name]), "--help"
+        yield " ".join([*path, name]), "-h"
         yield from options(below, *path, name)
 
 
