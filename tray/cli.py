@@ -26,6 +26,7 @@ from core.settings import LOG_LEVELS, ROUTES, Settings, SettingsError, SettingsS
 from installers.mechanism import MARK
 
 from .autostart_cli import autostart
+from .exit_codes import BAD_SETTINGS, FAILED, INTERRUPTED, USAGE
 from .opening import has_screen
 from .quit_cli import quit_command
 from .uninstall_cli import uninstall
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from .single_instance import OnlyTray
 
 log = logging.getLogger("cliproxyapi")
-
-FAILED, USAGE, BAD_SETTINGS, INTERRUPTED = 1, 64, 78, 130
 
 _MODEL = "claude-sonnet-4-6"
 

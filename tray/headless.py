@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from core.status import Status
 
+from .exit_codes import BAD_SETTINGS, FAILED
 from .program import Program
-
-FAILED = 1
 
 Announce = Callable[[str], None]
 
@@ -38,6 +37,9 @@ def wait(program: Program, announce: Announce) -> int:
     program.close()
     if failure is None:
         return 0
+    if failure.kind == "settings":
+        announce(f"Cannot serve: {failure.message}")
+        return BAD_SETTINGS
     if failure.kind == "port_in_use":
         why = failure.message[:1].lower() + failure.message[1:].removesuffix(".")
         announce(f"Cannot serve: {why}: `cliproxyapi serve --port N`.")

@@ -365,3 +365,12 @@ def test_the_icon_can_be_switched_off(machine: Machine, panel: Panel) -> None:
     app = machine.start("--autostarted")
     assert health(app.address())
     assert panel.registered == []
+
+
+def test_wrong_settings_without_a_place_for_an_icon_end_it(tmp_path: Path) -> None:
+    with Machine(tmp_path / "home", SCREEN) as machine:
+        machine.write_settings('port = "many"\n')
+        app = machine.start("--autostarted")
+        # What systemd never starts again.
+        assert app.exit_code() == 78
+        assert "many" in app.output()
