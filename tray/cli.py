@@ -164,7 +164,7 @@ def _serve(context: Context, flags: dict[str, Any], *, ask: bool = False) -> int
     if flags.get("port") is None and (running := _running_at(context, store.current.port)) is not None:
         return _second_start(context, running)
     with _logging(context, store):
-        if ask and _at_terminal():
+        if ask and _at_terminal() and not context.autostarted:
             from .sign_in_cli import ensure_signed_in
 
             ensure_signed_in(context.paths, store)
@@ -196,7 +196,7 @@ def _start(context: Context) -> int:
             if wrong is not None:
                 _complain(str(wrong))
                 log.error("%s", wrong)
-            elif _at_terminal():
+            elif _at_terminal() and not context.autostarted:
                 from .sign_in_cli import ensure_signed_in
 
                 ensure_signed_in(context.paths, store)
@@ -268,7 +268,8 @@ def _second_start(context: Context, running: Instance) -> int:
         return 0
     _announce(f"CLIProxyAPI runs already, as process {running.pid}.")
     if _at_terminal() or not has_screen(os.environ):
-        here = replace(context.settings().current, host=running.host, port=running.port)
+        settings, _ = SettingsStore.or_defaults(context.paths, os.environ, {})
+        here = replace(settings.current, host=running.host, port=running.port)
         with LocalProxy(here, running.token) as proxy:
             _announce("\n".join(status_lines(proxy.status())))
         _announce(f"Its dashboard is at {address_of(running.host, running.port)}/: `cliproxyapi open` opens it.")

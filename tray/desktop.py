@@ -20,7 +20,6 @@ from .verbs import Verbs
 
 log = logging.getLogger("cliproxyapi.tray")
 
-_SECONDS_TO_QUIT = 3.0
 _ICON_PLACES = {
     "darwin": "Its icon is in the menu bar, at the top right of the screen.",
     "win32": "Its icon is at the right end of the taskbar, perhaps behind the arrow there.",
@@ -57,6 +56,9 @@ class DesktopApp:
         only.on_quit = self._program.quit
         self._face.show()
         self._program.worker.submit(self._start)
+        if self._program.leaving:
+            # The signal came before there was an icon to end.
+            self._leave()
         ended = self._icon.run()
         if ended is not Ended.STOPPED and not self._program.leaving:
             return self._go_on_without(ended)
@@ -95,7 +97,7 @@ class DesktopApp:
         log.warning("no icon any more: %s", ended.value)
         program = self._program
         program.icon_place, program.can_stop, program.can_open_logs = None, False, False
-        program.on_leaving = lambda: end_in_time(_SECONDS_TO_QUIT)
+        program.on_leaving = end_in_time
         self._face.close()
         if ended is Ended.NO_TRAY:
             self._announce(f"No icon can be shown here. The dashboard is at {program.root}/: `cliproxyapi open`.")
@@ -104,7 +106,7 @@ class DesktopApp:
 
     def _leave(self) -> None:
         """Quit: open answers end with an error, then the icon goes."""
-        end_in_time(_SECONDS_TO_QUIT)
+        end_in_time()
         self._face.close()
         self._verbs.close()
         self._program.close()

@@ -27,6 +27,7 @@ log = logging.getLogger("cliproxyapi.tray")
 _SECONDS_BETWEEN_LOOKS = 5.0
 # News that come together are shown together.
 _SECONDS_BETWEEN_UPDATES = 0.2
+_LONGEST_WAIT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ class Face:
         self._news.set()
 
     def opened(self) -> None:
-        """Somebody is about to read the menu."""
+        """Somebody is about to read the menu: as it is now, and as the machine tells a moment later."""
+        view = self.view()
+        self._icon.show(appearance(view), entries(view))
         if time.monotonic() - self._looked_at > _SECONDS_BETWEEN_LOOKS:
             self.look()
 
@@ -128,7 +131,10 @@ class Face:
     def _run(self) -> None:
         pause = threading.Event()
         while not self._closed:
-            self._update()
+            try:
+                self._update()
+            except Exception:
+                log.exception("the icon cannot show this")
             self._news.wait(self._seconds_to_news())
             self._news.clear()
             pause.wait(_SECONDS_BETWEEN_UPDATES)
@@ -142,9 +148,14 @@ class Face:
     def _seconds_to_news(self) -> float | None:
         """None: until somebody tells. What is told only when it lasts becomes news by the clock alone."""
         problem = self._program.board.status.problem
-        left = 0.0 if problem is None else problem.since + UNREACHABLE_SECONDS - time.time()
-        waits = problem is not None and problem.kind == "unreachable" and left > 0
-        return min(left, UNREACHABLE_SECONDS) + 0.1 if waits else None
+        moment = None
+        if problem is not None and problem.kind == "unreachable":
+            moment = problem.since + UNREACHABLE_SECONDS
+        elif problem is not None:
+            moment = problem.until
+        left = 0.0 if moment is None else moment - time.time()
+        # The machine may sleep meanwhile, and its clock be set.
+        return min(left, _LONGEST_WAIT) + 0.1 if left > 0 else None
 
     def _look(self) -> None:
         program = self._program

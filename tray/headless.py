@@ -7,7 +7,7 @@ from collections.abc import Callable
 from core.status import Status
 
 from .exit_codes import BAD_SETTINGS, FAILED
-from .program import Program
+from .program import Program, end_in_time
 
 Announce = Callable[[str], None]
 
@@ -33,18 +33,20 @@ def wait(program: Program, announce: Announce) -> int:
     look(program.board.status)
     program.wait()
     forget()
-    failure = program.board.status.failure if program.board.status.server == "failed" else None
+    ended = program.board.status.server == "failed" and not program.supervisor.tries_again
+    failure = program.board.status.failure if ended else None
+    end_in_time(0 if failure is None else FAILED)
     program.close()
     if failure is None:
         return 0
     if failure.kind == "settings":
         announce(f"Cannot serve: {failure.message}")
         return BAD_SETTINGS
-    if failure.kind == "port_in_use":
+    if failure.kind == "port_in_use" and failure.holder is not None:
         why = failure.message[:1].lower() + failure.message[1:].removesuffix(".")
         announce(f"Cannot serve: {why}: `cliproxyapi serve --port N`.")
     else:
-        announce(f"The server ended: {failure.message}")
+        announce(f"Cannot serve: {failure.message}")
     return FAILED
 
 

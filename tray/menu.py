@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from core.settings import ROUTES
-from core.status import Failure, LimitWindow, SignIn, Status
+from core.status import Failure, LimitWindow, Problem, SignIn, Status
 
 from .entries import SEPARATOR, Appearance, Entry, IconState, without_idle_separators
 
@@ -132,7 +132,7 @@ def _headline(view: View) -> _Headline:
     if problem is not None and problem.kind == "unreachable":
         remedy = ("check_connection", "Check Connection Now")
         return _Headline("unreachable", "Running: Claude Unreachable", remedy)
-    if problem is not None and problem.kind == "limit":
+    if limit_holds(problem, view.now):
         return _Headline("limit", "Running: Limit Reached", ("see_limits", "See When It Resets…"))
     address = f"{status.address or '127.0.0.1'}:{status.port}"
     demo = sign_in is not None and sign_in.route == "demo"
@@ -141,6 +141,8 @@ def _headline(view: View) -> _Headline:
 
 def _failed(failure: Failure | None, port: int | None, free_port: int | None) -> _Headline:
     match failure:
+        case Failure(kind="port_in_use", holder=None):
+            return _Headline("failed", "Not Running: Address Not Available", ("start_server", "Try Again"))
         case Failure(kind="port_in_use"):
             remedy = ("change_port", f"Change Port to {free_port}") if free_port else None
             return _Headline("failed", f"Not Running: Port {port} in Use", remedy)
@@ -167,6 +169,11 @@ def _who(view: View) -> str:
     plan = _PLANS.get(sign_in.plan or "", sign_in.plan)
     parts = (plan, account, ROUTE_NAMES.get(sign_in.route, sign_in.route))
     return " · ".join(dict.fromkeys(part for part in parts if part))
+
+
+def limit_holds(problem: Problem | None, now: float) -> bool:
+    """Whether a limit still stands in the way. When its time is over nobody tells us before the next request."""
+    return problem is not None and problem.kind == "limit" and (problem.until is None or problem.until > now)
 
 
 def passed_over(status: Status) -> str:
@@ -204,7 +211,7 @@ def _figure(view: View) -> str:
     problem, limits = view.status.problem, view.status.limits
     if not view.status.running:
         return ""
-    if problem is not None and problem.kind == "limit":
+    if problem is not None and limit_holds(problem, view.now):
         return f"resets {clock(problem.until, view.now)}" if problem.until else ""
     if limits is None:
         return ""
@@ -291,7 +298,11 @@ def clock(moment: float | None, now: float) -> str:
     """A moment as the clock on the wall shows it: the time today, the weekday within a week, else the date."""
     if moment is None:
         return "an unknown time"
-    then, today = datetime.fromtimestamp(moment).astimezone(), datetime.fromtimestamp(now).astimezone().date()
+    try:
+        then = datetime.fromtimestamp(moment).astimezone()
+    except (ValueError, OSError, OverflowError):
+        return "an unknown time"
+    today = datetime.fromtimestamp(now).astimezone().date()
     days = (then.date() - today).days
     if days == 0:
         return f"{then:%H:%M}"

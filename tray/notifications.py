@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.status import Failure, Status
 
-from .menu import clock, passed_over
+from .menu import clock, limit_holds, passed_over
 
 Level = Literal["problems", "all", "off"]
 
@@ -16,6 +16,8 @@ Level = Literal["problems", "all", "off"]
 UNREACHABLE_SECONDS = 60.0
 _NEEDED = frozenset({"not_signed_in", "renewal_failed", "damaged"})
 _NEARLY = 0.9
+# Where nobody says when a limit ends.
+_LIMIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +34,26 @@ class Notifier:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
+        self._limit_until = 0.0
 
     def news(self, status: Status, level: Level, now: float) -> list[Notification]:
         """What `status` gives reason to tell now."""
         holding = {note.key: note for note in _problems(status, now)}
         if level == "all":
             holding |= {note.key: note for note in _good_to_know(status, now)}
-        ended = self._told - holding.keys()
         fresh = [note for key, note in holding.items() if key not in self._told]
-        over = _over(ended, status) if status.running else []
-        self._told = set(holding)
+        if not status.running:
+            # What was told of a server that runs is told again only when it was over while it ran.
+            self._told |= holding.keys()
+            return [] if level == "off" else fresh
+        ended = self._told - holding.keys()
+        over = _over(ended, status)
+        # A limit may concern one model, and requests for others go on: one notification until it is over.
+        if "limit" in holding:
+            problem = status.problem
+            self._limit_until = (problem.until if problem else None) or now + _LIMIT_SECONDS
+        limit = {"limit"} if "limit" in self._told and now < self._limit_until else set[str]()
+        self._told = set(holding) | limit
         return [] if level == "off" else [*fresh, *over]
 
 
@@ -63,7 +75,7 @@ def _problems(status: Status, now: float) -> Iterator[Notification]:
         yield Notification(f"billed {status.billed_route}", "Requests are billed now", text)
     if problem is None:
         return
-    if problem.kind == "limit":
+    if limit_holds(problem, now):
         window = "Weekly" if status.limits and "seven_day" in (status.limits.claim or "") else "5-hour"
         until = f" until {clock(problem.until, now)}" if problem.until else ""
         yield Notification("limit", f"{window} limit reached", f"Requests fail{until}")
@@ -74,7 +86,9 @@ def _problems(status: Status, now: float) -> Iterator[Notification]:
 def _failed(failure: Failure, port: int | None) -> Notification:
     match failure.kind:
         case "port_in_use":
-            who = failure.holder or "Another program"
+            if failure.holder is None:
+                return Notification("address", "The server did not start", failure.message)
+            who = failure.holder
             return Notification("port", f"Port {port} is in use", f"{who} uses it, so the server did not start")
         case "crashed":
             # Each message is a state of its own: "Restarted (2 of 3)" is news after "Restarted (1 of 3)".

@@ -26,6 +26,9 @@ from .worker import Worker
 
 log = logging.getLogger("cliproxyapi")
 
+_SECONDS_TO_QUIT = 3.0
+_SIGN_IN_SECONDS = 1.5
+
 
 class Program:
     """The proxy and what surrounds it. It is also what the dashboard may do with it (`Controls`): a server without an
@@ -148,6 +151,8 @@ class Program:
         self._leaving.set()
         self.desk.cancel()
         self.supervisor.close()
+        # What the sign-in started is ended by its own thread.
+        self.desk.wait(_SIGN_IN_SECONDS)
 
     # What the dashboard may do: at once for whoever asks, a moment later in truth
 
@@ -187,13 +192,13 @@ def obey_signals(program: Program) -> None:
         signal.signal(signal.SIGHUP, reload)
 
 
-def end_in_time(seconds: float) -> None:
-    """Whoever quits gets their end: in so many seconds the process is gone, whatever hangs."""
+def end_in_time(code: int = 0) -> None:
+    """Whoever quits gets their end: in three seconds the process is gone, whatever hangs."""
 
     def end() -> None:
-        log.warning("what was still open after %.0f s was cut", seconds)
-        os._exit(0)
+        log.warning("what was still open after %.0f s was cut", _SECONDS_TO_QUIT)
+        os._exit(code)
 
-    timer = threading.Timer(seconds, end)
+    timer = threading.Timer(_SECONDS_TO_QUIT, end)
     timer.daemon = True
     timer.start()

@@ -11,10 +11,11 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core import json_codec
@@ -29,6 +30,7 @@ log = logging.getLogger("cliproxyapi.tray")
 
 # How long the first one may take to answer.
 _SECONDS = 2.0
+_PAUSE_SECONDS = 0.5
 _LARGEST_FILE = 4096
 _ACTIVATE, _QUIT, _DONE = b"activate", b"quit", b"done"
 
@@ -38,30 +40,38 @@ class OnlyTray:
     ends this one; both on a thread of its own."""
 
     def __init__(self) -> None:
-        self.on_activation: Callable[[], None] = lambda: None
-        self.on_quit: Callable[[], None] = lambda: None
+        # None: not yet, and then nobody is told that it was done.
+        self.on_activation: Callable[[], None] | None = None
+        self.on_quit: Callable[[], None] | None = None
+        self._closed = False
 
-    def serve(self, listener: Listener) -> None:
-        while True:
+    def serve(self, listener: Listener, key: bytes) -> None:
+        while not self._closed:
             try:
                 connection = listener.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
-                continue  # somebody without the secret, or who left
             except OSError:
-                return  # closed
-            with connection, contextlib.suppress(OSError, EOFError):
-                if connection.poll(_SECONDS):
-                    self._obey(connection)
+                time.sleep(_PAUSE_SECONDS)  # no descriptors left, or closed just now
+                continue
+            # Whoever connects may be silent for ever.
+            threading.Thread(target=self._hear, args=(connection, key), name="second start", daemon=True).start()
+
+    def close(self, listener: Listener) -> None:
+        self._closed = True
+        listener.close()
+
+    def _hear(self, connection: Connection[Any, Any] | PipeConnection[Any, Any], key: bytes) -> None:
+        # Somebody without the secret, or who left, is nobody's business.
+        with connection, contextlib.suppress(OSError, EOFError, AuthenticationError, ValueError):
+            deliver_challenge(connection, key)
+            answer_challenge(connection, key)
+            if connection.poll(_SECONDS):
+                self._obey(connection)
 
     def _obey(self, connection: Connection[Any, Any] | PipeConnection[Any, Any]) -> None:
-        match connection.recv_bytes(64):
-            case b"activate":
-                self.on_activation()
-            case b"quit":
-                self.on_quit()
-            case _:
-                return
-        connection.send_bytes(_DONE)
+        wanted = {_ACTIVATE: self.on_activation, _QUIT: self.on_quit}.get(connection.recv_bytes(64))
+        if wanted is not None:
+            wanted()
+            connection.send_bytes(_DONE)
 
 
 @contextmanager
@@ -80,10 +90,11 @@ def only_tray(paths: Paths) -> Generator[OnlyTray | None]:
         if not try_lock(file):
             yield None
             return
-        listener = _listening(file)
+        key = secrets.token_bytes(32)
+        listener = _listening(file, key)
         if listener is not None:
-            stack.callback(listener.close)
-            threading.Thread(target=only.serve, args=(listener,), name="second starts", daemon=True).start()
+            stack.callback(only.close, listener)
+            threading.Thread(target=only.serve, args=(listener, key), name="second starts", daemon=True).start()
         yield only
         with contextlib.suppress(OSError):
             file.truncate(0)
@@ -124,11 +135,10 @@ def _told_first(paths: Paths, word: bytes) -> bool:
     return answered.is_set()
 
 
-def _listening(file: BinaryIO) -> Listener | None:
+def _listening(file: BinaryIO, key: bytes) -> Listener | None:
     """Told in `file`: where, and the secret."""
-    key = secrets.token_bytes(32)
     try:
-        listener = Listener(("127.0.0.1", 0), authkey=key)
+        listener = Listener(("127.0.0.1", 0))
         address: Any = listener.address
         file.truncate(0)
         file.write(json_codec.encode({"pid": os.getpid(), "port": address[1], "key": key.hex()}))

@@ -64,6 +64,8 @@ class Supervisor:
     def start(self) -> bool:
         """Serve; False, with the reason on the board, where that is not possible."""
         with self._lock:
+            if self._closed.is_set():
+                return False
             self._wanted, self._crashes = True, 0
             return self._start()
 
@@ -123,7 +125,12 @@ class Supervisor:
         self._settings.take_up_address()
         settings = self._settings.current
         self._board.post(address=settings.host, port=settings.port)
-        server = ServerThread(self._app, settings.host, settings.port or self._any_port, on_crash=self._crashed)
+
+        def crashed(error: BaseException | None) -> None:
+            log.error("the server ended by itself", exc_info=error)
+            threading.Thread(target=self._come_back, args=(server,), name="comeback", daemon=True).start()
+
+        server = ServerThread(self._app, settings.host, settings.port or self._any_port, on_crash=crashed)
         if settings.port == 0:
             self._any_port = server.port
         self._board.post(address=settings.host, port=server.port)
@@ -135,13 +142,10 @@ class Supervisor:
             server.stop()
             self._listening(None)
 
-    def _crashed(self, error: BaseException | None) -> None:
-        log.error("the server ended by itself", exc_info=error)
-        threading.Thread(target=self._come_back, name="comeback", daemon=True).start()
-
-    def _come_back(self) -> None:
+    def _come_back(self, crashed: ServerThread) -> None:
         with self._lock:
-            if not self._wanted:
+            # Somebody may have started another one meanwhile.
+            if not self._wanted or self._server is not crashed:
                 return
             self._stop()
             if time.monotonic() - self._started_at > _HEALTHY_SECONDS:

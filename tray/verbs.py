@@ -41,7 +41,7 @@ class Verbs:
             "choose_route": lambda: self.open_page("account"),
             "see_limits": lambda: self.open_page("overview"),
             "copy_base_url": self._copy_base_url,
-            "start_server": program.start,
+            "start_server": self._started,
             "stop_server": program.supervisor.stop,
             "restart_server": program.supervisor.restart,
             "change_port": self._change_port,
@@ -78,7 +78,7 @@ class Verbs:
     def open_page(self, name: str) -> None:
         """A page of the dashboard, which needs the server: it is started where it is off."""
         status = self._program.board.status
-        if not status.running and not self._program.start():
+        if not status.running and not self._started():
             return
         status = self._program.board.status
         link = self._program.app.dashboard.link(status.address or "127.0.0.1", status.port or 0, name)
@@ -103,6 +103,16 @@ class Verbs:
             self._named[name](detail)
         else:
             self._plain[name]()
+
+    def _started(self) -> bool:
+        """Whether the server runs now; the person is told why not, also where they were told before."""
+        return self._told_of(self._program.start())
+
+    def _told_of(self, runs: bool) -> bool:
+        failure = self._program.board.status.failure
+        if not runs and failure is not None:
+            self._tell("The server does not run", failure.message)
+        return runs
 
     # The clipboard
 
@@ -131,7 +141,7 @@ class Verbs:
         if port is None:
             self._tell("No free port was found", "Choose one in config.toml: port = …")
             return
-        if self._program.supervisor.move_to(port):
+        if self._told_of(self._program.supervisor.move_to(port)):
             self._tell(f"Port {port} it is", f"Tell your apps the new address: {self._program.base_url}")
 
     def _open_config(self) -> None:

@@ -111,12 +111,17 @@ def test_a_refused_sign_in_that_is_passed_over_is_told() -> None:
     assert appearance(view(through)).icon == "running"
 
 
+def test_a_limit_whose_time_is_over_is_no_state() -> None:
+    over = replace(RUNNING, problem=Problem("limit", "insufficient_quota", NOW - 9_000, NOW - 1))
+    assert appearance(view(over)).icon == "running"
+
+
 def test_what_the_server_shows_needs_the_server() -> None:
     stopped = entries(view(Status("stopped")))
     assert "Start Server and Open Dashboard" in labels(stopped)
     assert not next(entry for entry in stopped if entry.verb == "open_settings").clickable
     busy = entries(
-        replace(view(Status("failed", "127.0.0.1", 3456, Failure("port_in_use", "In use."))), free_port=None)
+        replace(view(Status("failed", "127.0.0.1", 3456, Failure("port_in_use", "In use.", "node"))), free_port=None)
     )
     assert not any((entry.verb or "").startswith("remedy:") for entry in busy), "there is no port to change to"
 

@@ -22,11 +22,6 @@ def titles(notifier: Notifier, status: Status, now: float = 0.0, level: str = "p
     [
         (replace(RUNNING, sign_in=SignIn("auto", "not_signed_in")), "Sign in to Claude"),
         (replace(RUNNING, problem=Problem("refused", "x", 0.0)), "Claude did not accept this login"),
-        (replace(RUNNING, problem=Problem("limit", "x", 0.0, 100.0)), "5-hour limit reached"),
-        (
-            replace(RUNNING, problem=Problem("limit", "x", 0.0), limits=Limits(0.0, claim="seven_day_opus")),
-            "Weekly limit reached",
-        ),
         (Status("failed", port=3456, failure=Failure("port_in_use", "…", "node")), "Port 3456 is in use"),
         (Status("failed", failure=Failure("crashed", "Restarted (1 of 3).")), "The server stopped unexpectedly"),
         (replace(RUNNING, billed_route="api-key"), "Requests are billed now"),
@@ -73,3 +68,25 @@ def test_a_refused_sign_in_that_is_passed_over_is_told_once() -> None:
     told = notifier.news(through, "problems", 2.0)
     assert [note.text for note in told] == ["Claude Sign-In Not Accepted: Using Claude Code"]
     assert notifier.news(through, "problems", 3.0) == []
+
+
+def test_the_limit_is_named() -> None:
+    weekly = replace(RUNNING, problem=Problem("limit", "x", 0.0), limits=Limits(0.0, claim="seven_day_opus"))
+    assert titles(Notifier(), weekly) == ["Weekly limit reached"]
+
+
+def test_a_limit_of_one_model_is_told_once_while_others_are_served() -> None:
+    notifier = Notifier()
+    limit = replace(RUNNING, problem=Problem("limit", "insufficient_quota", 0.0, until=5000.0))
+    told = [titles(notifier, status, now) for now, status in enumerate([limit, RUNNING, limit, RUNNING, limit])]
+    assert told == [["5-hour limit reached"], [], [], [], []]
+    assert titles(notifier, RUNNING, 6000.0) == []
+    assert titles(notifier, replace(limit, problem=Problem("limit", "x", 6000.0, 9000.0)), 6001.0) != []
+
+
+def test_a_restart_is_no_reason_to_tell_it_again() -> None:
+    notifier = Notifier()
+    needed = replace(RUNNING, sign_in=SignIn("auto", "not_signed_in"))
+    assert titles(notifier, needed) == ["Sign in to Claude"]
+    assert titles(notifier, replace(needed, server="stopped")) == []
+    assert titles(notifier, needed) == []

@@ -142,6 +142,13 @@ def test_a_crash_is_followed_by_three_new_starts_and_then_by_rest(watched: Watch
     assert watched.health() == 200
 
 
+def test_what_was_closed_does_not_start_again(watched: Watched) -> None:
+    assert watched.supervisor.start()
+    watched.supervisor.close()
+    assert not watched.supervisor.start()
+    assert not watched.supervisor.running
+
+
 def test_a_server_that_was_stopped_is_not_brought_back(watched: Watched) -> None:
     assert watched.supervisor.start()
     watched.supervisor.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
 import socket
 import sys
@@ -15,7 +17,7 @@ if sys.platform != "linux":
 
 from tests.raw_http import connect, data_lines, read_all, read_until, request_bytes
 from tests.simulated_claude import SimulatedClaude, scenarios
-from tests.simulated_claude.server import TEST_KEY
+from tests.simulated_claude.server import TEST_KEY, TEST_TOKEN
 from tests.tray.linux.session import Line, Panel, SessionBus, session_bus
 from tests.tray.tray_app import Machine, comes, health
 
@@ -374,3 +376,61 @@ def test_wrong_settings_without_a_place_for_an_icon_end_it(tmp_path: Path) -> No
         # What systemd never starts again.
         assert app.exit_code() == 78
         assert "many" in app.output()
+
+
+def test_quitting_during_a_sign_in_takes_what_it_started_along(machine: Machine, panel: Panel) -> None:
+    assert machine.claude is not None
+    machine.claude.does("hang")
+    app = machine.start("--autostarted")
+    app.address()
+    click(panel, "Sign In with Claude…")
+    comes(lambda: machine.claude.calls)  # pyright: ignore[reportOptionalMemberAccess]
+    shows(panel, "Cancel the Sign-In")
+    click(panel, "Quit CLIProxyAPI")
+    assert app.exit_code() == 0
+    program = str(machine.claude.path).encode()
+    comes(lambda: not any(program in line for line in command_lines()))
+
+
+def test_a_stranger_at_the_door_keeps_nobody_out(machine: Machine, panel: Panel) -> None:
+    app = machine.start("--autostarted")
+    address = app.address()
+    (told,) = (machine.home.parent / "run").rglob("tray.json")
+    door = json.loads(told.read_text())["port"]
+    with socket.create_connection(("127.0.0.1", door)), socket.create_connection(("127.0.0.1", door)) as stranger:
+        # One is silent, the other speaks something else.
+        stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        click(panel, "Stop Server")
+        says(panel, "Stopped")
+        assert machine.start().exit_code() == 0
+        assert app.address() == address
+
+
+def test_a_sign_in_that_ends_in_another_geological_age_is_shown(machine: Machine, panel: Panel) -> None:
+    login = {"accessToken": TEST_TOKEN, "expiresAt": 9_999_999_999_999_999, "subscriptionType": "max"}
+    store = machine.home / ".claude" / ".credentials.json"
+    store.parent.mkdir()
+    store.write_text(json.dumps({"claudeAiOauth": login}))
+    machine.start("--autostarted", CLIPROXYAPI_ROUTE="direct").address()
+    shows(panel, "Sign Out…")
+    comes(lambda: any(line.id and line.label == "Renews at an unknown time" for line in panel.menu().walk()))
+
+
+def test_an_address_that_this_machine_lacks_is_told(machine: Machine, panel: Panel) -> None:
+    machine.write_settings('port = 0\nhost = "192.0.2.7"\napi_key = "s3cr3t-marker-local"\n')
+    notifications = panel.show_notifications()
+    machine.start("--autostarted")
+    says(panel, "Not Running: Address Not Available")
+    comes(lambda: any("192.0.2.7" in text for _, text in notifications))
+    # Whoever clicks gets an answer, each time.
+    told = len(notifications)
+    click(panel, "Start Server and Open Dashboard")
+    comes(lambda: len(notifications) > told)
+
+
+def command_lines() -> list[bytes]:
+    found: list[bytes] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found.append((process / "cmdline").read_bytes())
+    return found
