@@ -104,6 +104,24 @@ def test_a_crash_starts_it_again_and_quitting_does_not(systemd: UserSystemd, por
     assert systemd.property(UNIT, "NRestarts") == "1"
 
 
+def test_a_page_that_it_opened_outlives_it(systemd: UserSystemd, port: int) -> None:
+    browser = systemd.home / "bin" / "xdg-open"
+    browser.parent.mkdir()
+    # It stays, as browsers do.
+    browser.write_text("#!/bin/sh\nexec sleep 300\n")
+    browser.chmod(0o755)
+    systemd.systemctl("set-environment", f"PATH={browser.parent}:/usr/bin:/bin")
+    enabled_and_running(systemd, port)
+    # A second start asks the first one to open its dashboard.
+    done = systemd.run(str(PROGRAM), DISPLAY=":77")
+    assert done.returncode == 0, done.stdout + done.stderr
+    opened = "list-units", "--no-legend", "--state=active", "run-*.service"
+    eventually(lambda: "xdg-open" in systemd.systemctl(*opened), "the page opens")
+    systemd.kill(UNIT, "TERM")
+    eventually(lambda: systemd.property(UNIT, "ActiveState") == "inactive", "it has ended")
+    assert "xdg-open" in systemd.systemctl(*opened)
+
+
 def test_bad_settings_fail_once(systemd: UserSystemd, port: int) -> None:
     systemd.begin_session(DISPLAY=":77")
     cliproxyapi(systemd, "autostart", "enable", "--headless")
