@@ -11,6 +11,8 @@ from typing import Any
 
 log = logging.getLogger("cliproxyapi.clipboard")
 
+_TOOL_SECONDS = 3.0
+
 
 class Clipboard:
     """Copies texts. On X11 whoever copied has to stay and hand the text out, which a thread of ours does."""
@@ -20,13 +22,7 @@ class Clipboard:
 
     def copy(self, text: str) -> bool:
         """False where this desktop lets us have no clipboard."""
-        import pyperclip
-
-        try:
-            pyperclip.copy(text)
-        except (pyperclip.PyperclipException, OSError):
-            return self._copy_to_x11(text)
-        return True
+        return _copy_with_the_systems_tool(text) or self._copy_to_x11(text)
 
     def close(self) -> None:
         """Let go of what is still held."""
@@ -105,3 +101,20 @@ class _X11Owner:
             )
         )
         self._display.flush()
+
+
+def _copy_with_the_systems_tool(text: str) -> bool:
+    """False where there is none, or where it does not come to an end."""
+    import pyperclip
+
+    copied = threading.Event()
+
+    def copy() -> None:
+        with contextlib.suppress(pyperclip.PyperclipException, OSError):
+            pyperclip.copy(text)
+            copied.set()
+
+    thread = threading.Thread(target=copy, name="copying", daemon=True)
+    thread.start()
+    thread.join(_TOOL_SECONDS)
+    return copied.is_set()
