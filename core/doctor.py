@@ -22,6 +22,7 @@ from . import __version__, json_codec
 from .claude_cli import INSTALL_COMMAND, ClaudeCLI
 from .credentials.claude_login import TOKEN_VARIABLE, ClaudeLogin, ClaudeLoginStore
 from .credentials.stores import Stores
+from .environment_proxy import proxy_for, without_userinfo
 from .errors import CredentialLocked, NotSignedIn
 from .gateway import local_time
 from .instance import Instance, running_instances
@@ -32,7 +33,6 @@ from .routes.kind import DEMO_STEP
 from .settings import SettingsStore
 from .status import SignIn, StatusBoard
 from .updates import UpdateCheck
-from .upstreams.anthropic_http import proxy_for, without_userinfo
 
 Verdict = Literal["ok", "note", "problem"]
 

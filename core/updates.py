@@ -150,7 +150,8 @@ class UpdateCheck:
         import httpx
         import truststore
 
-        from .upstreams.anthropic_http import USER_AGENT, proxy_for, without_userinfo
+        from .environment_proxy import proxy_for, without_userinfo
+        from .upstreams.anthropic_http import USER_AGENT
 
         headers = {"accept": "application/vnd.github+json", "user-agent": USER_AGENT}
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

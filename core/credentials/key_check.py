@@ -24,7 +24,7 @@ def verify_api_key(upstream_url: str, key: str) -> None:
     import httpx
     import truststore
 
-    from ..upstreams.anthropic_http import proxy_for
+    from ..environment_proxy import proxy_for
 
     headers = {"x-api-key": key, "anthropic-version": ANTHROPIC_VERSION, "user-agent": f"cliproxyapi/{__version__}"}
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import __version__, json_codec
+from ..environment_proxy import proxy_for, without_userinfo
 from ..json_codec import object_or_empty
 from ..log import redact
-from ..upstreams.anthropic_http import proxy_for, without_userinfo
 
 # Silence between two reads, and the whole answer.
 _READ_SECONDS, _ANSWER_SECONDS = 15.0, 30.0

@@ -13,8 +13,8 @@ from ..paths import Paths
 from ..settings import Settings, SettingsStore
 from ..status import SignIn, StatusBoard, limits_of
 from ..upstreams import Upstream
-from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
+from ..upstreams.http_client import Timeouts
 from .api_key import ApiKeyRoute
 from .claude_code import ClaudeCodeRoute
 from .console import ConsoleRoute, OwnOAuthSource, ProfileSource

@@ -10,7 +10,7 @@ from ..errors import CredentialLocked, CredentialRefused, NotSignedIn
 from ..settings import Settings
 from ..status import SignIn
 from ..upstreams import Upstream
-from ..upstreams.anthropic_http import Timeouts
+from ..upstreams.http_client import Timeouts
 from .kind import API_KEY_STEP, HTTPSUpstreams
 
 _MISSING = f"There is no API key. {API_KEY_STEP}"

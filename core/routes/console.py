@@ -16,7 +16,8 @@ from ..errors import CredentialLocked, CredentialRefused, NotSignedIn
 from ..settings import Settings
 from ..status import SignIn
 from ..upstreams import Upstream
-from ..upstreams.anthropic_http import Credential, Timeouts
+from ..upstreams.anthropic_http import Credential
+from ..upstreams.http_client import Timeouts
 from .direct import check_trusted
 from .kind import HTTPSUpstreams
 

@@ -12,7 +12,7 @@ from ..errors import CredentialRefused, NotSignedIn, ProxyError
 from ..settings import Settings, is_loopback
 from ..status import SignIn
 from ..upstreams import Upstream
-from ..upstreams.anthropic_http import Timeouts
+from ..upstreams.http_client import Timeouts
 from .kind import HTTPSUpstreams
 
 _ANTHROPIC = ("anthropic.com", "claude.com")

@@ -8,7 +8,8 @@ from typing import Protocol
 from ..settings import Settings
 from ..status import SignIn
 from ..upstreams import Upstream
-from ..upstreams.anthropic_http import AnthropicHTTP, Credential, Timeouts
+from ..upstreams.anthropic_http import AnthropicHTTP, Credential
+from ..upstreams.http_client import Timeouts
 
 API_KEY_STEP = (
     "Store an API key with `cliproxyapi login --api-key`, which is Anthropic's own way for any program, or set "

@@ -41,8 +41,8 @@ from ..routes import RouteTable
 from ..settings import SettingsError, SettingsStore
 from ..status import SignIn, StatusBoard, after_failure, with_request
 from ..updates import FEED, DailyCheck, UpdateCheck
-from ..upstreams.anthropic_http import Timeouts
 from ..upstreams.demo import DemoUpstream
+from ..upstreams.http_client import Timeouts
 from . import control, models, request_log
 from .calls import ChatCall, NativeCall, invalid_json
 from .downstream import ClientGone, Downstream, Receive, Scope, Send

@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from core.server.app import Tuning
-from core.upstreams.anthropic_http import Timeouts
+from core.upstreams.http_client import Timeouts
 from tests.raw_http import (
     connect,
     data_lines,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.upstreams.anthropic_http import is_loopback, proxy_for, without_userinfo
+from core.environment_proxy import proxy_for, without_userinfo
+from core.settings import is_loopback
 
 ANTHROPIC = "https://api.anthropic.com"
 

@@ -173,10 +173,11 @@ def test_no_proxy_and_loopback_go_straight(
 def test_e13_a_proxy_that_is_not_there_is_told_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for scheme in ("http", "socks5", "gopher"):
-        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:secret@127.0.0.1:1")
-        answer = chat(tmp_path, "https://claude.test")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_unreachable")
+    places = [f"{scheme}://me:secret@127.0.0.1:1" for scheme in ("http", "socks5", "socks4", "gopher")]
+    for number, place in enumerate([*places, "http://me:secret@[::1", "http://me:secret@127.0.0.1:99999", "http://"]):
+        monkeypatch.setenv("HTTPS_PROXY", place)
+        answer = chat(tmp_path / str(number), "https://claude.test")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_unreachable"), place
         assert "HTTPS_PROXY" in answer.json()["error"]["message"]
         assert "secret" not in answer.text
 
