@@ -5,7 +5,7 @@ The cache holds a prefix of tools → system → messages, so the order of all m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from ...json_codec import encode
@@ -41,19 +41,20 @@ def place_breakpoints(request: MessagesRequest, ends: Sequence[Block], rules: Mo
 
     `ends` are the last blocks of the client's messages. Changes blocks of `request` in place.
     """
-    marked = [part for part in _prefix(request) if "cache_control" in part]
+    prefix = _prefix(request)
+    marked = [part for part in prefix if "cache_control" in part]
     if marked:
         _keep_within_limits(marked)
     elif automatic:
-        _mark_stable_ends(request, ends, rules)
+        _mark_stable_ends(request, prefix, ends, rules)
 
 
-def _prefix(request: MessagesRequest) -> Iterator[Part]:
+def _prefix(request: MessagesRequest) -> list[Part]:
     """Everything that can be cached, in the order in which it is."""
-    yield from request.get("tools", [])
-    yield from request.get("system", [])
+    parts: list[Part] = [*request.get("tools", []), *request.get("system", [])]
     for turn in request["messages"]:
-        yield from turn["content"]
+        parts += turn["content"]
+    return parts
 
 
 def _keep_within_limits(marked: Sequence[Part]) -> None:
@@ -70,7 +71,9 @@ def _keep_within_limits(marked: Sequence[Part]) -> None:
             mark["ttl"] = "5m"
 
 
-def _mark_stable_ends(request: MessagesRequest, ends: Sequence[Block], rules: ModelRules) -> None:
+def _mark_stable_ends(
+    request: MessagesRequest, prefix: Sequence[Part], ends: Sequence[Block], rules: ModelRules
+) -> None:
     """Mark the ends of tools, system and the last two messages, as far as the prefix is long enough to be cached.
 
     Clients append a volatile last message (OpenClaw does, to every request), which only the mark before it survives.
@@ -78,7 +81,7 @@ def _mark_stable_ends(request: MessagesRequest, ends: Sequence[Block], rules: Mo
     wanted: list[Part] = [*request.get("tools", [])[-1:], *request.get("system", [])[-1:], *ends[-2:]]
     needed = rules.cache_minimum * _CHARACTERS_PER_TOKEN
     too_early: set[int] = set()
-    for part in _prefix(request):
+    for part in prefix:
         needed -= _characters(part)
         if needed <= 0:
             break

@@ -54,9 +54,10 @@ def parse_history(messages: object, *, rules: ModelRules, names: ToolNames, reca
 def _checked(messages: object) -> list[JsonObject]:
     if not isinstance(messages, list) or not messages:
         raise InvalidRequest("messages: a list of at least one message is required.", param="messages")
-    for index, message in enumerate(cast("list[object]", messages)):
-        if not isinstance(message, dict):
-            raise InvalidRequest(f"messages: element {index} is not an object.", param="messages")
+    elements = cast("list[object]", messages)
+    wrong = next((index for index, message in enumerate(elements) if not isinstance(message, dict)), None)
+    if wrong is not None:
+        raise InvalidRequest(f"messages: element {wrong} is not an object.", param="messages")
     return cast("list[JsonObject]", messages)
 
 
@@ -77,43 +78,48 @@ class _Reader:
         self._last_assistant = 0
 
     def read_all(self) -> None:
-        for index, message in enumerate(self._messages):
-            if len(message) == 2 and self._read_plain(message, index):
-                continue
-            path = f"messages[{index}]"
-            self._is_plain = False
-            match message.get("role"):
-                case "system" | "developer":
-                    self._read_system(message, path)
-                case "user":
-                    self._read_user(message, path)
-                case "assistant":
-                    self._read_assistant(message, index, path)
-                case "tool" | "function":
-                    self._read_result(message, path)
-                case unknown:
-                    role = f"'{unknown}' is not a role" if isinstance(unknown, str) else "a message needs a role"
-                    raise InvalidRequest(f"{path}.role: {role}.", param=f"{path}.role")
+        index = 0
+        while index < len(self._messages):
+            if read := self._read_plain(index):
+                index += read
+            else:
+                self._read(self._messages[index], index)
+                index += 1
         if self._empty_user is not None:
             raise InvalidRequest(f"{self._empty_user}: the last user message is empty.", param=self._empty_user)
 
-    def _read_plain(self, message: JsonObject, index: int) -> bool:
-        """Most messages are a role and a text, and a long conversation has hundreds; False where this is no such."""
-        text, role = message.get("content"), message.get("role")
-        if not isinstance(text, str) or not text or text.isspace():
-            return False
-        block: TextBlock = {"type": "text", "text": text}
-        match role:
+    def _read_plain(self, first: int) -> int:
+        """Read what stands from `first` on and is nothing but texts; how many messages that was."""
+        messages = self._messages
+        if len(messages[first]) != 2:
+            return 0
+        blocks = self._conversation.add_plain(messages, first)
+        if not blocks:
+            return 0
+        self._ends += blocks
+        last = first + len(blocks) - 1
+        if messages[last]["role"] == "assistant":
+            self._last_assistant = last
+        if self._empty_user is not None and any(m["role"] == "user" for m in messages[first : last + 1]):
+            self._empty_user = None
+        return len(blocks)
+
+    def _read(self, message: JsonObject, index: int) -> None:
+        """Read a message that may be anything."""
+        self._is_plain = False
+        path = f"messages[{index}]"
+        match message.get("role"):
+            case "system" | "developer":
+                self._read_system(message, path)
             case "user":
-                self._empty_user = None
-                self._conversation.add_user_words(block)
+                self._read_user(message, path)
             case "assistant":
-                self._last_assistant = index
-                self._conversation.add_words(block)
-            case _:
-                return False
-        self._ends.append(block)
-        return True
+                self._read_assistant(message, index, path)
+            case "tool" | "function":
+                self._read_result(message, path)
+            case unknown:
+                role = f"'{unknown}' is not a role" if isinstance(unknown, str) else "a message needs a role"
+                raise InvalidRequest(f"{path}.role: {role}.", param=f"{path}.role")
 
     def _read_system(self, message: JsonObject, path: str) -> None:
         blocks = parse_text(message.get("content"), f"{path}.content")

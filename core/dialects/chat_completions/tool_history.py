@@ -78,6 +78,9 @@ class CallIndex:
         self._by_name: dict[str, list[Call]] = {}
         self._open: dict[int, Call] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._by_name)
+
     def add(self, call: Call) -> None:
         if call.client_id is not None:
             self._by_id.setdefault(call.client_id, []).append(call)
@@ -89,8 +92,6 @@ class CallIndex:
 
     def clear(self) -> None:
         """Something else was said: no later result answers these."""
-        if not self._by_name:
-            return
         self._by_id.clear()
         self._by_name.clear()
         self._open.clear()

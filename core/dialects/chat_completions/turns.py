@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ...messages import Block, JsonObject, TextBlock, Turn
 from ...wording import OPERATOR_NOTE, RESUMED
@@ -91,6 +92,8 @@ class Conversation:
 
     def __init__(self, *, inline_system: bool) -> None:
         self._inline_system = inline_system
+        # What no later message can change any more, and the rounds that one can.
+        self._settled: list[Turn] = []
         self._rounds = [_Round()]
         # The calls of the latest round, and of those before it that nothing but unanswered calls parts from it.
         self._callable = CallIndex()
@@ -120,7 +123,7 @@ class Conversation:
         if not blocks:
             return
         current = self._rounds[-1]
-        if len(self._rounds) == 1 and not current.user:
+        if not self._settled and len(self._rounds) == 1 and not current.user:
             self.system.append(blocks)
         elif self._inline_system:
             current.system += blocks
@@ -129,10 +132,6 @@ class Conversation:
 
     def add_user(self, blocks: Iterable[Block]) -> None:
         self._rounds[-1].user += blocks
-
-    def add_user_words(self, block: TextBlock) -> None:
-        """As `add_user`, for one text."""
-        self._rounds[-1].user.append(block)
 
     def add_assistant(self, message: JsonObject, blocks: Iterable[ContentBlock], calls: Sequence[Call]) -> None:
         text: list[Block] = []
@@ -146,9 +145,51 @@ class Conversation:
         current = self._rounds[-1]
         (current.moved if current.goes_on else current.user).extend(media)
 
-    def add_words(self, block: TextBlock) -> None:
-        """As `add_assistant`, for a message of one text and nothing else."""
-        self._round_to_speak_in().assistant.append(block)
+    def add_plain(self, messages: Sequence[JsonObject], first: int) -> list[TextBlock]:
+        """Take the messages from `first` on for as long as each is a role and a text, and return their blocks.
+
+        A long conversation has hundreds of these. They become turns right here, which is many times as fast as reading
+        each for all that a message can be; none are taken where what came before is not over.
+        """
+        blocks: list[TextBlock] = []
+        if not isinstance(messages[first].get("content"), str) or not self._is_settled():
+            return blocks
+        turns = self._settle()
+        role, content = (turns[-1]["role"], turns[-1]["content"]) if turns else ("", [])
+        for message in islice(messages, first, None):
+            text, speaker = message.get("content"), message.get("role")
+            if len(message) != 2 or not isinstance(text, str) or not text or text.isspace():
+                break
+            if speaker != role:
+                if speaker not in ("user", "assistant"):
+                    break
+                role, content = speaker, []
+                turns.append({"role": speaker, "content": content})
+            block: TextBlock = {"type": "text", "text": text}
+            content.append(block)
+            blocks.append(block)
+        self._reopen()
+        return blocks
+
+    def _is_settled(self) -> bool:
+        """Later messages may go on with the latest round, but neither change it nor join it to those before it."""
+        current = self._rounds[-1]
+        return not (self._callable or current.moved or current.system or (current.said and not current.user))
+
+    def _settle(self) -> list[Turn]:
+        """The turns so far; the rounds that they are made of stay as they are."""
+        for round_ in self._rounds:
+            _add_turns(self._settled, round_)
+        return self._settled
+
+    def _reopen(self) -> None:
+        """Make a round of the last turns, so that what follows can go on with it."""
+        current = _Round()
+        if self._settled and self._settled[-1]["role"] == "user":
+            current.user = self._settled.pop()["content"]
+        if self._settled and self._settled[-1]["role"] == "assistant":
+            current.assistant = self._settled.pop()["content"]
+        self._rounds = [current]
 
     def _round_to_speak_in(self) -> _Round:
         """Where the next words or calls of the assistant belong."""
@@ -187,10 +228,9 @@ class Conversation:
         del self._rounds[first + 1 :]
 
     def turns(self, recall: Recall) -> list[Turn]:
+        """All that was said; nothing may be added after this."""
         self._replay_thinking(recall)
-        turns: list[Turn] = []
-        for round_ in self._rounds:
-            _add_turns(turns, round_)
+        turns = self._settle()
         if turns and turns[0]["role"] == "assistant":
             turns.insert(0, {"role": "user", "content": [{"type": "text", "text": RESUMED}]})
         return turns

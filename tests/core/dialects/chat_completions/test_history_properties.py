@@ -153,7 +153,9 @@ def scripts(draw: st.DrawFn) -> Script:
     script = Script()
     roles = ["system", "developer", "user", "user", "assistant", "calls", "calls", "tool", "tool", "tool", "function"]
     for role in draw(st.lists(st.sampled_from(roles), min_size=1, max_size=14)):
-        message: dict[str, Any] = {"role": role, "cache_control": draw(MARKS)}
+        message: dict[str, Any] = {"role": role}
+        if mark := draw(MARKS):
+            message["cache_control"] = mark
         match role:
             case "system" | "developer":
                 message["content"] = draw(contents(script, script.system, images=False))
@@ -229,6 +231,21 @@ def test_any_history_is_accepted_and_loses_nothing(script: Script, model: str) -
     assert result.prefill == (result.turns[-1]["role"] == "assistant")
     check_nothing_is_lost(script, result)
     check_results_stay_with_their_calls(script, result)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(script=scripts(), model=st.sampled_from(MODELS))
+def test_messages_of_a_role_and_a_text_alone_are_read_as_all_others_are(script: Script, model: str) -> None:
+    padded = [{**message, "refusal": None} for message in script.messages]
+    event(f"{sum(len(message) == 2 for message in script.messages)} of a role and a content")
+    assert outcome(script.messages, model) == outcome(padded, model)
+
+
+def outcome(messages: list[dict[str, Any]], model: str) -> History | str:
+    try:
+        return parse_history(messages, rules=rules_for(model), names=ToolNames(), recall=lambda _tool_id: None)
+    except InvalidRequest as refusal:
+        return str(refusal)
 
 
 def check_refusal(script: Script, refusal: InvalidRequest) -> None:
