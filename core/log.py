@@ -35,25 +35,26 @@ _HEADER = (
 _SIGNED_JSON = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
 _EMAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 _USERINFO = r"(://)[^/@\s:]{1,256}:[^/@\s]{1,256}@"
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(_KEY), _HIDDEN),
-    (re.compile(_SCHEME, re.IGNORECASE), rf"\1 {_HIDDEN}"),
-    (re.compile(_HEADER, re.IGNORECASE), rf"\1\2\3{_HIDDEN}"),
-    (re.compile(_SIGNED_JSON), _HIDDEN),
-    (re.compile(_EMAIL), _HIDDEN),
-    (re.compile(_USERINFO), rf"\1{_HIDDEN}@"),
+# How secrets look, and what is put in their place; each with what is in whatever its pattern finds. Most texts hold
+# none of that, and to see so is much faster than to search.
+_SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+    (("sk-ant-",), re.compile(_KEY), _HIDDEN),
+    (("bearer", "basic"), re.compile(_SCHEME, re.IGNORECASE), rf"\1 {_HIDDEN}"),
+    (("api-key", "api_key", "authorization"), re.compile(_HEADER, re.IGNORECASE), rf"\1\2\3{_HIDDEN}"),
+    (("eyj",), re.compile(_SIGNED_JSON), _HIDDEN),
+    (("@",), re.compile(_EMAIL), _HIDDEN),
+    (("://",), re.compile(_USERINFO), rf"\1{_HIDDEN}@"),
 )
-# One of these is in whatever the patterns find. Most texts hold none, and to see that is much faster than to search.
-_SIGNS = ("sk-ant-", "bearer", "basic", "api-key", "api_key", "authorization", "eyj", "@")
 
 
 def redact(text: str) -> str:
     """`text` without keys, tokens, passwords in addresses, and e-mail addresses."""
     folded = text.casefold()
-    if not any(sign in folded for sign in _SIGNS):
-        return text
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
+    for signs, pattern, replacement in _SECRETS:
+        for sign in signs:
+            if sign in folded:
+                text = pattern.sub(replacement, text)
+                break
     return text
 
 
@@ -118,17 +119,20 @@ def logging_to(paths: Paths, level: str, *, console: bool = False) -> Generator[
         handlers.append(logging.NullHandler())
     for handler in handlers:
         handler.setFormatter(_Formatter(_FORMAT))
-        handler.addFilter(_wanted)
     # A handler that fails would print its traceback on the terminal.
     logging.raiseExceptions = False
+    # No line of ours names these, and to look them up is half the work of a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.propagate = False
         logger.handlers = list(handlers)
         logger.setLevel(level.upper() if logger.name == "cliproxyapi" else logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_wanted)
     try:
         yield problem
     finally:
+        logging.getLogger("uvicorn.error").removeFilter(_wanted)
         for logger in loggers:
             logger.handlers = []
             logger.propagate = True
@@ -147,7 +151,6 @@ def follow(take: Callable[[str], None]) -> Callable[[], None]:
     that."""
     handler = _Listener(take)
     handler.setFormatter(_Formatter(_FORMAT))
-    handler.addFilter(_wanted)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addHandler(handler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..credentials.stores import Stores
 from ..errors import NotSignedIn
@@ -155,13 +155,13 @@ class RouteTable:
         return [kind.look(settings) for kind in self._kinds.values()]
 
     def _show(self, choice: Choice) -> None:
-        self._board.change(lambda status: replace(status, sign_in=choice.sign_in, refused=choice.refused))
+        self._board.post(sign_in=choice.sign_in, refused=choice.refused)
 
     def _note_limits(self, headers: Mapping[str, str]) -> None:
         """For an upstream that learns of the limits only behind its answer's headers."""
         limits = limits_of(headers, time.time())
         if limits is not None:
-            self._board.change(lambda status: replace(status, limits=limits))
+            self._board.post(limits=limits)
 
     def _note(self, choice: Choice) -> None:
         """Tell the board which way was taken, and when money begins to flow because a plan's route fell away."""

@@ -298,13 +298,13 @@ class App:
         relay = ChatRelay(downstream, encoder, call.headers, self._tuning.heartbeat)
 
         async def work() -> None:
-            async with relay.heartbeat(), self._gateway.open_events(call) as opened:
+            async with self._gateway.open_events(call) as opened:
                 call.note(opened.headers)
                 await relay.relay(opened)
                 _note_stop_reason(encoder.stop_reason)
 
         try:
-            await self._race(work(), downstream)
+            await self._race(work(), downstream, relay)
         except ProxyError as error:
             if not downstream.started:
                 raise
@@ -459,8 +459,11 @@ class App:
             )
         await downstream.hand_over(self._pages)
 
-    async def _race(self, work: Coroutine[Any, Any, None], downstream: Downstream) -> None:
-        """Run `work` until it is done, the client hangs up (ClientGone) or the server stops (ProxyStopping)."""
+    async def _race(
+        self, work: Coroutine[Any, Any, None], downstream: Downstream, relay: ChatRelay | None = None
+    ) -> None:
+        """Run `work` until it is done, the client hangs up (ClientGone) or the server stops (ProxyStopping); `relay`
+        breaks the silence meanwhile."""
         if self._stopping:
             # It began to while the request was still being sent.
             work.close()
@@ -469,7 +472,9 @@ class App:
         self._working.add(task)
         gone = asyncio.create_task(downstream.hung_up())
         try:
-            await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+            while not await _first_of(task, gone, relay and relay.until_heartbeat()):
+                if relay is not None:
+                    await relay.beat()
             if not task.done() and not downstream.finished:
                 task.cancel()
                 await asyncio.wait((task,))
@@ -497,6 +502,12 @@ class App:
             headers["request-id"] = error.request_id
         status, body, content_type = native.native_error_body(error, redact)
         await downstream.answer(status, body, headers, content_type=content_type)
+
+
+async def _first_of(work: asyncio.Task[None], gone: asyncio.Task[None], seconds: float | None) -> bool:
+    """Whether one of the two was done within `seconds`."""
+    done, _ = await asyncio.wait((work, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    return bool(done)
 
 
 def _is_looked_at(path: str, downstream: Downstream) -> bool:

@@ -33,7 +33,7 @@ class Downstream:
         self._send = send
         self._writing = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
-        self.opened_at = self.last_write = self._loop.time()
+        self.opened_at = self._last_write = self._loop.time()
         self.status: int | None = None
         self.first_write: float | None = None
         self.finished = False
@@ -60,6 +60,10 @@ class Downstream:
     def age(self) -> float:
         """Seconds since the request arrived."""
         return self._loop.time() - self.opened_at
+
+    def silent_seconds(self) -> float:
+        """Since the last byte of the answer, or since the request arrived."""
+        return self._loop.time() - self._last_write
 
     def header(self, name: bytes) -> str | None:
         """The header of that (lower-case) name; one that came in several lines is joined, as HTTP allows."""
@@ -104,9 +108,9 @@ class Downstream:
                 return
             self.finished = last
             await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-            self.last_write = self._loop.time()
+            self._last_write = self._loop.time()
             if data and self.first_write is None:
-                self.first_write = self.last_write
+                self.first_write = self._last_write
 
     async def answer(
         self, status: int, body: bytes, headers: Mapping[str, str], *, content_type: str = "application/json"

@@ -6,11 +6,8 @@ a clean end of the body would look like a complete answer to both OpenAI clients
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 
 from .. import sse
 from ..dialects.chat_completions.chunks import ChunkEncoder
@@ -45,17 +42,16 @@ class ChatRelay:
         self._headers = headers
         self._heartbeat_seconds = heartbeat_seconds
 
-    @asynccontextmanager
-    async def heartbeat(self) -> AsyncGenerator[None]:
-        """While this is open, silence towards the client is broken every 15 seconds, and the first time that
-        commits the status 200: from then on an error can only be told inside the stream."""
-        beating = asyncio.create_task(self._beat())
-        try:
-            yield
-        finally:
-            beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beating
+    def until_heartbeat(self) -> float | None:
+        """Seconds until the client has heard nothing for too long; None once there is nothing more to hear."""
+        downstream = self._downstream
+        return None if downstream.finished else max(0.0, self._heartbeat_seconds - downstream.silent_seconds())
+
+    async def beat(self) -> None:
+        """Break the silence, if it still lasts. The first time commits the status 200: from then on an error can only
+        be told inside the stream."""
+        if self.until_heartbeat() == 0:
+            await self._write(self._encoder.heartbeat())
 
     async def relay(self, opened: OpenedEvents) -> None:
         """Pass the answer on to its end. Raises ProxyError where it breaks off."""
@@ -85,15 +81,6 @@ class ChatRelay:
     async def _start(self) -> None:
         if not self._downstream.started:
             await self._downstream.start(200, {**_STREAM_HEADERS, **self._headers()}.items())
-
-    async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        while not self._downstream.finished:
-            silent = loop.time() - self._downstream.last_write
-            if silent < self._heartbeat_seconds:
-                await asyncio.sleep(self._heartbeat_seconds - silent)
-            else:
-                await self._write(self._encoder.heartbeat())
 
 
 class NativeRelay:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from msgspec.structs import replace
 from PIL import Image
 
 from core.status import Failure, Limits, LimitWindow, Problem, SignIn, Status

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace as changed
 
 from core.status import Failure, Limits, LimitWindow, Problem, SignIn, Status
 from tray.entries import Entry
@@ -63,32 +64,32 @@ def test_the_whole_menu_of_a_server_that_runs() -> None:
         (Status("stopped"), "stopped", "Stopped", None),
         (Status("starting"), "starting", "Starting…", None),
         (
-            replace(RUNNING, sign_in=SignIn("auto", "not_signed_in")),
+            changed(RUNNING, sign_in=SignIn("auto", "not_signed_in")),
             "sign_in_needed",
             "Running: Sign-In Needed",
             "Sign In with Claude…",
         ),
         (
-            replace(RUNNING, problem=Problem("refused", "subscription_route_refused", NOW)),
+            changed(RUNNING, problem=Problem("refused", "subscription_route_refused", NOW)),
             "not_accepted",
             "Running: Login Not Accepted",
             "Choose Another Route…",
         ),
         (
-            replace(RUNNING, problem=Problem("unreachable", "overloaded", NOW)),
+            changed(RUNNING, problem=Problem("unreachable", "overloaded", NOW)),
             "unreachable",
             "Running: Claude Unreachable",
             "Check Connection Now",
         ),
         (
-            replace(RUNNING, problem=Problem("limit", "insufficient_quota", NOW, NOW + 2_700)),
+            changed(RUNNING, problem=Problem("limit", "insufficient_quota", NOW, NOW + 2_700)),
             "limit",
             "Running: Limit Reached",
             "See When It Resets…",
         ),
         (RUNNING, "running", "Running on 127.0.0.1:3456", None),
         (
-            replace(RUNNING, sign_in=SignIn("demo", "not_needed")),
+            changed(RUNNING, sign_in=SignIn("demo", "not_needed")),
             "running",
             "Demo on 127.0.0.1:3456",
             None,
@@ -106,13 +107,13 @@ def test_each_state_has_its_icon_its_line_and_its_remedy(
 
 def test_a_refused_sign_in_that_is_passed_over_is_told() -> None:
     refused = SignIn("direct", "refused", refused_at=NOW)
-    through = replace(RUNNING, sign_in=SignIn("claude-code", "signed_in"), refused=refused)
+    through = changed(RUNNING, sign_in=SignIn("claude-code", "signed_in"), refused=refused)
     assert "Claude Sign-In Not Accepted: Using Claude Code" in labels(entries(view(through)))
     assert appearance(view(through)).icon == "running"
 
 
 def test_a_limit_whose_time_is_over_is_no_state() -> None:
-    over = replace(RUNNING, problem=Problem("limit", "insufficient_quota", NOW - 9_000, NOW - 1))
+    over = changed(RUNNING, problem=Problem("limit", "insufficient_quota", NOW - 9_000, NOW - 1))
     assert appearance(view(over)).icon == "running"
 
 
@@ -127,7 +128,7 @@ def test_what_the_server_shows_needs_the_server() -> None:
 
 
 def test_no_two_entries_share_a_verb() -> None:
-    needed = replace(RUNNING, sign_in=SignIn("auto", "not_signed_in"))
+    needed = changed(RUNNING, sign_in=SignIn("auto", "not_signed_in"))
     for status in (RUNNING, needed, Status("stopped")):
         menu = entries(view(status))
         verbs = [entry.verb for top in menu for entry in (top, *top.submenu) if entry.verb]
@@ -136,12 +137,12 @@ def test_no_two_entries_share_a_verb() -> None:
 
 def test_the_windows_are_shown_with_the_time_at_which_they_end_and_their_age() -> None:
     five, week = LimitWindow("five_hour", 0.42, NOW + 2_700), LimitWindow("seven_day", 0.18)
-    fresh = replace(RUNNING, limits=Limits(NOW - 5, windows=(five, week)))
+    fresh = changed(RUNNING, limits=Limits(NOW - 5, windows=(five, week)))
     assert "5 h: 42% until 14:05 · Week: 18%" in labels(entries(view(fresh)))
     assert appearance(view(fresh)).tooltip == "CLIProxyAPI: Running on 127.0.0.1:3456 · 5 h 42% · week 18%"
-    old = replace(fresh, limits=Limits(NOW - 1_200, windows=(five,)))
+    old = changed(fresh, limits=Limits(NOW - 1_200, windows=(five,)))
     assert "5 h: 42% until 14:05 (as of 13:00)" in labels(entries(view(old)))
-    reached = replace(fresh, problem=Problem("limit", "insufficient_quota", NOW, NOW + 2_700))
+    reached = changed(fresh, problem=Problem("limit", "insufficient_quota", NOW, NOW + 2_700))
     assert appearance(view(reached)).tooltip == "CLIProxyAPI: Running: Limit Reached · resets 14:05"
 
 
@@ -202,5 +203,5 @@ def test_clock_times_are_those_of_the_wall() -> None:
 
 
 def test_windows_cuts_a_tooltip_at_127_and_nothing_is_lost_that_is_only_there() -> None:
-    long = replace(RUNNING, address="a" * 200)
+    long = changed(RUNNING, address="a" * 200)
     assert len(appearance(view(long)).tooltip) == 127

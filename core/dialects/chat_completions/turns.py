@@ -123,7 +123,7 @@ class Conversation:
         if not blocks:
             return
         current = self._rounds[-1]
-        if not self._settled and len(self._rounds) == 1 and not current.user:
+        if not (self._settled or len(self._rounds) > 1 or current.assistant or current.user):
             self.system.append(blocks)
         elif self._inline_system:
             current.system += blocks
