@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from core.status import Failure, Limits, LimitWindow, Problem, Release, SignIn, Status
 from tray.notifications import Notifier
