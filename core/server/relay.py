@@ -49,7 +49,7 @@ class ChatRelay:
 
     async def beat(self) -> None:
         """Break the silence, if it still lasts. The first time commits the status 200: from then on an error can only
-        be told inside the stream."""
+        be told inside the stream. A client that takes nothing holds this up until it hangs up."""
         if self.until_heartbeat() == 0:
             await self._write(self._encoder.heartbeat())
 

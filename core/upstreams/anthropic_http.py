@@ -73,7 +73,7 @@ class AnthropicHTTP:
         if self._sleep.woke():
             await self._retire()
         pool = self._pool or await self._open_pool()
-        headers = _headers(request.headers, signed)
+        headers = _headers(request, signed)
         query = f"?{quote(request.query, safe=_QUERY_SAFE)}" if request.query else ""
         pool.answers += 1
         try:
@@ -111,13 +111,15 @@ class AnthropicHTTP:
         async with self._opening:
             if self._pool is None:
                 # Importing and reading the trust store would hold up every open stream if done on the loop.
-                context = await asyncio.to_thread(trusting_the_system)
-                self._pool = _Pool(client_for(proxy_for(self._base_url, self._environ), context, self._wording))
+                proxy = proxy_for(self._base_url, self._environ)
+                context = await asyncio.to_thread(trusting_the_system, proxy)
+                self._pool = _Pool(client_for(proxy, context, self._wording))
             return self._pool
 
 
-def _headers(given: Mapping[str, str], signed: Mapping[str, str]) -> Mapping[str, str]:
-    """The headers of a request: ours, then those that the client may decide, then those of the credential."""
+def _headers(request: UpstreamRequest, signed: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of `request`: ours, then those that the client may decide, then those of the credential."""
+    given = request.headers
     headers = {
         "user-agent": USER_AGENT,
         "accept": "*/*",
@@ -127,6 +129,8 @@ def _headers(given: Mapping[str, str], signed: Mapping[str, str]) -> Mapping[str
         **given,
         **signed,
     }
+    if request.body:
+        headers["content-length"] = str(len(request.body))
     if betas := [part["anthropic-beta"] for part in (given, signed) if "anthropic-beta" in part]:
         headers["anthropic-beta"] = ",".join(betas)
     return headers

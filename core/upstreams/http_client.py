@@ -7,14 +7,15 @@ which would make the streams above it wait for seconds, without an error.
 
 from __future__ import annotations
 
+import asyncio
 import binascii
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from ..environment_proxy import without_userinfo
-from ..errors import StreamTruncated, UpstreamTimeout, UpstreamUnreachable
+from ..errors import StreamTruncated, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from . import UpstreamAnswer
 
 # httpx and aiohttp cost a third of a second to import: that is paid by the first request, in a worker thread,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
 
     import aiohttp
+    import httpcore
     import httpx
     from yarl import URL
 
@@ -84,6 +86,12 @@ class Wording:
             "have run; try again."
         )
 
+    def unreadable(self) -> UpstreamError:
+        return UpstreamError(
+            f"{self.host} sent an answer that cannot be read: it is no valid HTTP, or compressed although we asked for "
+            "no compression."
+        )
+
     def gone_silent(self) -> UpstreamTimeout:
         return UpstreamTimeout(f"{self.host} stopped in the middle of its answer and went silent.")
 
@@ -91,52 +99,55 @@ class Wording:
         return StreamTruncated(f"The connection to {self.host} broke in the middle of the answer.")
 
 
-def trusting_the_system() -> ssl.SSLContext:
-    """A TLS context that trusts what the operating system trusts. Blocks; imports the HTTP clients on the way."""
+def trusting_the_system(proxy: str | None) -> ssl.SSLContext:
+    """A TLS context that trusts what the operating system trusts. Blocks; imports the client for `proxy` on the way."""
     import ssl
 
-    import aiohttp
-    import httpx
     import truststore
 
-    del aiohttp, httpx
+    if _is_socks(proxy):
+        import httpx
+
+        del httpx
+    else:
+        import aiohttp
+
+        del aiohttp
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def client_for(proxy: str | None, context: ssl.SSLContext, wording: Wording) -> HTTPClient:
     """The client that gets through `proxy`. Call it in an event loop. Raises UpstreamUnreachable for a proxy of a kind
-    that neither speaks."""
-    scheme = _scheme_of(proxy) if proxy else ""
-    if scheme in ("", "http", "https"):
-        return _Aiohttp(proxy, context, wording)
-    if proxy and scheme in ("socks5", "socks5h"):
-        return _Httpx(proxy, context, wording)
-    why = f"has the unknown scheme {scheme!r}" if scheme else "has an address that makes no sense"
+    that neither speaks, and for an address that is none."""
+    try:
+        if proxy and _is_socks(proxy):
+            return _Httpx(proxy, context, wording)
+        parts = urlsplit(proxy or "http://none")
+        makes_sense = bool(parts.hostname) and parts.port != 0
+        if makes_sense and parts.scheme in ("http", "https"):
+            return _Aiohttp(proxy, context, wording)
+    except ValueError:
+        makes_sense = False
+    why = "has a scheme that is not known here" if makes_sense else "has an address that makes no sense"
     raise UpstreamUnreachable(
         f"The proxy for {wording.host} {why}. Set HTTPS_PROXY or ALL_PROXY to an address that begins with http://, "
         "https://, socks5:// or socks5h://."
     )
 
 
-def _scheme_of(proxy: str) -> str | None:
-    """None where `proxy` is no URL with a host."""
-    try:
-        parts = urlsplit(proxy)
-        return parts.scheme if parts.hostname and parts.port != 0 else None
-    except ValueError:
-        return None
+def _is_socks(proxy: str | None) -> bool:
+    return proxy is not None and proxy.startswith(("socks5://", "socks5h://"))
 
 
-def _content(body: bytes, headers: Mapping[str, str]) -> tuple[bytes | AsyncIterator[bytes], Mapping[str, str]]:
-    """A large body in pieces, between which other streams get their turn; and the headers with its length."""
-    if len(body) <= _PIECE_BYTES:
-        return body, headers
-    return _pieces(body), {**headers, "content-length": str(len(body))}
+def _content(body: bytes, taken: Callable[[], None]) -> bytes | AsyncIterator[bytes]:
+    """A large body in pieces, between which other streams get their turn; `taken` is called after each."""
 
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), _PIECE_BYTES):
+            yield body[start : start + _PIECE_BYTES]
+            taken()
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), _PIECE_BYTES):
-        yield body[start : start + _PIECE_BYTES]
+    return body if len(body) <= _PIECE_BYTES else pieces()
 
 
 class _Aiohttp:
@@ -150,31 +161,45 @@ class _Aiohttp:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ssl=context),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.read),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=limits.connect, sock_connect=limits.connect, sock_read=limits.read
+            ),
         )
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> _AiohttpAnswer:
         import aiohttp
         from yarl import URL
 
-        content, headers = _content(body, headers)
         try:
-            response = await self._session.request(
-                method,
-                URL(url, encoded=True),
-                headers=headers,
-                data=content or None,
-                allow_redirects=False,
-                proxy=self._proxy,
-                proxy_headers=self._proxy_headers,
-            )
-        except aiohttp.SocketTimeoutError as error:
-            raise self._wording.silent() from error
-        except aiohttp.ServerTimeoutError as error:
+            async with self._patience() as patience:
+                response = await self._session.request(
+                    method,
+                    URL(url, encoded=True),
+                    headers=headers,
+                    data=_content(body, lambda: self._renew(patience)) if body else None,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
+                )
+        except aiohttp.ConnectionTimeoutError as error:
             raise self._wording.no_connection() from error
-        except (aiohttp.ClientError, OSError) as error:
+        except TimeoutError as error:
+            raise self._wording.silent() from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise self._wording.unreachable(error) from error
+        except aiohttp.ClientResponseError as error:
+            # It has arrived: nothing that may be tried again, as it may have been paid for.
+            raise self._wording.unreadable() from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a host name that can be none
             raise self._wording.unreachable(error) from error
         return _AiohttpAnswer(response, self._wording)
+
+    def _patience(self) -> asyncio.Timeout:
+        """aiohttp watches over the silence behind a request, but not over one that the other side stopped taking."""
+        return asyncio.timeout(2 * self._wording.timeouts.read)
+
+    def _renew(self, patience: asyncio.Timeout) -> None:
+        patience.reschedule(asyncio.get_running_loop().time() + 2 * self._wording.timeouts.read)
 
     async def close(self) -> None:
         await self._session.close()
@@ -221,9 +246,7 @@ class _Httpx:
 
         limits = wording.timeouts
         self._wording = wording
-        self._extensions = {
-            "timeout": {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": None}
-        }
+        self._limits = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": None}
         # Its transport alone: what httpx's client does in addition is of no use here, and costs as much again.
         self._transport = httpx.AsyncHTTPTransport(
             verify=context,
@@ -238,22 +261,57 @@ class _Httpx:
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> _HttpxAnswer:
         import httpx
+        import socksio
 
-        content, headers = _content(body, headers)
-        request = httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        content = _content(body, lambda: None)
         try:
-            response = await self._transport.handle_async_request(request)
+            async with _SocksHandshake(self._wording.timeouts.connect) as handshake:
+                extensions = {"timeout": self._limits, "trace": handshake.trace}
+                request = httpx.Request(method, url, headers=encoded, content=content, extensions=extensions)
+                response = await self._transport.handle_async_request(request)
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
             raise self._wording.silent() from error
-        except httpx.TimeoutException as error:
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise self._wording.no_connection() from error
-        except (httpx.HTTPError, OSError) as error:
+        except httpx.RemoteProtocolError as error:
+            # httpx has one name for an answer that is none, and for an end before the answer.
+            disconnected = "disconnected" in str(error)
+            raise (self._wording.unreachable(error) if disconnected else self._wording.unreadable()) from error
+        except (httpx.HTTPError, httpx.InvalidURL, socksio.SOCKSError, OSError, ValueError) as error:
             raise self._wording.unreachable(error) from error
         response.request = request
         return _HttpxAnswer(response, self._wording)
 
     async def close(self) -> None:
         await self._transport.aclose()
+
+
+class _SocksHandshake:
+    """The talk with the proxy before a request, which httpx neither limits nor cleans up behind where it fails."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._patience = asyncio.timeout(None)
+        self._stream: httpcore.AsyncNetworkStream | None = None
+
+    async def __aenter__(self) -> _SocksHandshake:
+        await self._patience.__aenter__()
+        return self
+
+    async def __aexit__(self, *raised: Any) -> bool | None:
+        if self._stream is not None:
+            await self._stream.aclose()
+        return await self._patience.__aexit__(*raised)
+
+    async def trace(self, event: str, about: Mapping[str, Any]) -> None:
+        """Told by httpx of each step: https://www.python-httpx.org/advanced/extensions/#trace."""
+        if event == "socks.setup_socks5_connection.started":
+            self._stream = about["stream"]
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        elif event == "socks.setup_socks5_connection.complete":
+            self._stream = None
+            self._patience.reschedule(None)
 
 
 class _HttpxAnswer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from ...messages import Block, JsonObject, TextBlock, Turn
 from ...wording import OPERATOR_NOTE, RESUMED
@@ -156,15 +155,16 @@ class Conversation:
             return blocks
         turns = self._settle()
         role, content = (turns[-1]["role"], turns[-1]["content"]) if turns else ("", [])
-        for message in islice(messages, first, None):
+        for index in range(first, len(messages)):
+            message = messages[index]
             text, speaker = message.get("content"), message.get("role")
             if len(message) != 2 or not isinstance(text, str) or not text or text.isspace():
                 break
+            if speaker != "user" and speaker != "assistant":
+                break
             if speaker != role:
-                if speaker not in ("user", "assistant"):
-                    break
                 role, content = speaker, []
-                turns.append({"role": speaker, "content": content})
+                turns.append({"role": role, "content": content})
             block: TextBlock = {"type": "text", "text": text}
             content.append(block)
             blocks.append(block)

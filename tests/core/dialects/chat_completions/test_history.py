@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import Any
 
 import pytest
@@ -241,10 +242,12 @@ def test_m17_names_are_put_before_the_text_only_where_there_are_two() -> None:
 @pytest.mark.parametrize("role", ["model", "", None, 1, ["user"], {}])
 def test_m18_an_unknown_role_is_refused(role: Any) -> None:
     assert refused(say("user", "Hi"), say(role, "x")) == "messages[1].role"
+    assert refused(say(role, "x"), say("user", "Hi")) == "messages[0].role"
 
 
 def test_m18_a_missing_role_is_refused() -> None:
     assert refused({"content": "x"}) == "messages[0].role"
+    assert refused({"content": "x", "kind": "y"}, say("user", "Hi")) == "messages[0].role"
 
 
 @pytest.mark.parametrize("role", ["system", "user", "assistant"])
@@ -335,3 +338,11 @@ def test_ends_are_the_last_blocks_of_the_clients_messages_as_they_stand_in_the_t
         "b",
         "Hm",
     ]
+
+
+def test_a_hundred_thousand_messages_of_two_shapes_are_read_once_each() -> None:
+    """Looked through from the beginning for each run of plain ones, they would take half a minute."""
+    mixed = [say("user", "plain"), say("user", [{"type": "text", "text": "in parts"}])] * 50_000
+    began = time.process_time()
+    assert len(history(*mixed).turns[0]["content"]) == 100_000
+    assert time.process_time() - began < 5
