@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -120,10 +121,10 @@ def client_for(proxy: str | None, context: ssl.SSLContext, wording: Wording) -> 
     """The client that gets through `proxy`. Call it in an event loop. Raises UpstreamUnreachable for a proxy of a kind
     that neither speaks, and for an address that is none."""
     try:
-        if proxy and _is_socks(proxy):
-            return _Httpx(proxy, context, wording)
         parts = urlsplit(proxy or "http://none")
         makes_sense = bool(parts.hostname) and parts.port != 0
+        if makes_sense and proxy and _is_socks(proxy):
+            return _Httpx(proxy, context, wording)
         if makes_sense and parts.scheme in ("http", "https"):
             return _Aiohttp(proxy, context, wording)
     except ValueError:
@@ -136,7 +137,7 @@ def client_for(proxy: str | None, context: ssl.SSLContext, wording: Wording) -> 
 
 
 def _is_socks(proxy: str | None) -> bool:
-    return proxy is not None and proxy.startswith(("socks5://", "socks5h://"))
+    return proxy is not None and proxy.lower().startswith(("socks5://", "socks5h://"))
 
 
 def _content(body: bytes, taken: Callable[[], None]) -> bytes | AsyncIterator[bytes]:
@@ -199,7 +200,9 @@ class _Aiohttp:
         return asyncio.timeout(2 * self._wording.timeouts.read)
 
     def _renew(self, patience: asyncio.Timeout) -> None:
-        patience.reschedule(asyncio.get_running_loop().time() + 2 * self._wording.timeouts.read)
+        # An answer may begin before the request has ended: then there is nothing to wait for any more.
+        with contextlib.suppress(RuntimeError):
+            patience.reschedule(asyncio.get_running_loop().time() + 2 * self._wording.timeouts.read)
 
     async def close(self) -> None:
         await self._session.close()
@@ -247,10 +250,14 @@ class _Httpx:
         limits = wording.timeouts
         self._wording = wording
         self._limits = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": None}
+        try:
+            url = httpx.URL(proxy)
+        except httpx.InvalidURL as error:
+            raise ValueError(str(error)) from error
         # Its transport alone: what httpx's client does in addition is of no use here, and costs as much again.
         self._transport = httpx.AsyncHTTPTransport(
             verify=context,
-            proxy=proxy,
+            proxy=httpx.Proxy(url),
             limits=httpx.Limits(
                 max_connections=None,
                 max_keepalive_connections=_IDLE_CONNECTIONS,

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -26,18 +27,18 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def ask(listener: socket.socket, proxy: str | None = None, *, body: bytes = b"{}", host: str = "127.0.0.1") -> None:
-    """One request to `listener`, or to a `host` through `proxy`, and all of its answer."""
+def ask(listener: socket.socket, proxy: str | None = None, *, body: bytes = b"{}", host: str = "127.0.0.1") -> bytes:
+    """The whole answer to one request to `listener`, or to a `host` through `proxy`."""
     url = f"https://{host}/v1/messages" if proxy else f"http://{host}:{port_of(listener)}/v1/messages"
     headers = {"content-type": "application/json", "content-length": str(len(body))}
 
-    async def scenario() -> None:
+    async def scenario() -> bytes:
         client = client_for(proxy, ssl.create_default_context(), Wording("claude.test", Timeouts(0.4, 0.4)))
         try:
             answer = await client.send("POST", url, headers, body)
-            async for _ in answer.chunks():
-                pass
+            data = b"".join([chunk async for chunk in answer.chunks()])
             await answer.close()
+            return data
         finally:
             await client.close()
             # What still waits to be taken goes with its connection, which ends in the loop's next rounds.
@@ -46,11 +47,11 @@ def ask(listener: socket.socket, proxy: str | None = None, *, body: bytes = b"{}
             listener.close()
             await asyncio.sleep(0.05)
 
-    async def limited() -> None:
+    async def limited() -> bytes:
         async with asyncio.timeout(20):
-            await scenario()
+            return await scenario()
 
-    asyncio.run(limited())
+    return asyncio.run(limited())
 
 
 @contextlib.contextmanager
@@ -95,6 +96,24 @@ def test_an_upstream_that_stops_taking_a_large_request_is_given_up(listener: soc
         ask(listener, body=LARGE)
 
 
+def test_an_answer_may_begin_before_the_request_has_ended(listener: socket.socket) -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            rest = len(LARGE) - len(connection.recv(65536))
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nok")
+            # Meanwhile the beginning of the answer is read, and most of the request is still to come.
+            time.sleep(0.2)
+            while rest > 0 and (data := connection.recv(1 << 20)):
+                rest -= len(data)
+            connection.sendall(b"ay")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert ask(listener, body=LARGE) == b"okay"
+    thread.join(5)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -124,3 +143,14 @@ def test_a_host_name_that_can_be_none_is_told(listener: socket.socket, host: str
     proxy = f"{scheme}://{host}:80" if scheme else None
     with pytest.raises(UpstreamUnreachable):
         ask(listener, proxy, host="claude.test" if proxy else host)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://", "http://[::1", "http://p:0", "http://p:99999", "http://me:secret\\@p:80", "socks5://", "SOCKS5://[::1",
+     "socks5://me:secret@p\x01:80", "socks4://p:1080", "gopher://me:secret@p"],
+)  # fmt: skip
+def test_an_address_of_a_proxy_that_makes_no_sense_is_told(listener: socket.socket, proxy: str) -> None:
+    with pytest.raises(UpstreamUnreachable, match="HTTPS_PROXY") as refused:
+        ask(listener, proxy, host="claude.test")
+    assert "secret" not in str(refused.value)
