@@ -121,7 +121,7 @@ def logging_to(paths: Paths, level: str, *, console: bool = False) -> Generator[
         handler.setFormatter(_Formatter(_FORMAT))
     # A handler that fails would print its traceback on the terminal.
     logging.raiseExceptions = False
-    # No line of ours names these, and to look them up is half the work of a line.
+    # No line of ours names these, and to look them up is two fifths of the work of a line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:

@@ -87,6 +87,12 @@ class Wording:
             "have run; try again."
         )
 
+    def not_taken(self, seconds: float) -> UpstreamTimeout:
+        return UpstreamTimeout(
+            f"{self.host} stopped taking the request, which stood still for {seconds:.0f} seconds. Check the network "
+            "connection, and try again."
+        )
+
     def unreadable(self) -> UpstreamError:
         return UpstreamError(
             f"{self.host} sent an answer that cannot be read: it is no valid HTTP, or compressed although we asked for "
@@ -157,6 +163,9 @@ class _Aiohttp:
 
         limits = wording.timeouts
         self._wording = wording
+        # aiohttp watches over the silence behind a request, but not over one that the other side stopped taking: this
+        # is for one piece of it and for the silence together.
+        self._patience_seconds = 2 * limits.read
         self._proxy, self._proxy_headers = _with_credential(proxy) if proxy else (None, None)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ssl=context),
@@ -172,7 +181,7 @@ class _Aiohttp:
         from yarl import URL
 
         try:
-            async with self._patience() as patience:
+            async with asyncio.timeout(self._patience_seconds) as patience:
                 response = await self._session.request(
                     method,
                     URL(url, encoded=True),
@@ -184,8 +193,10 @@ class _Aiohttp:
                 )
         except aiohttp.ConnectionTimeoutError as error:
             raise self._wording.no_connection() from error
-        except TimeoutError as error:
+        except aiohttp.SocketTimeoutError as error:
             raise self._wording.silent() from error
+        except TimeoutError as error:
+            raise self._wording.not_taken(self._patience_seconds) from error
         except aiohttp.ClientHttpProxyError as error:
             raise self._wording.unreachable(error) from error
         except aiohttp.ClientResponseError as error:
@@ -195,14 +206,10 @@ class _Aiohttp:
             raise self._wording.unreachable(error) from error
         return _AiohttpAnswer(response, self._wording)
 
-    def _patience(self) -> asyncio.Timeout:
-        """aiohttp watches over the silence behind a request, but not over one that the other side stopped taking."""
-        return asyncio.timeout(2 * self._wording.timeouts.read)
-
     def _renew(self, patience: asyncio.Timeout) -> None:
         # An answer may begin before the request has ended: then there is nothing to wait for any more.
         with contextlib.suppress(RuntimeError):
-            patience.reschedule(asyncio.get_running_loop().time() + 2 * self._wording.timeouts.read)
+            patience.reschedule(asyncio.get_running_loop().time() + self._patience_seconds)
 
     async def close(self) -> None:
         await self._session.close()
@@ -277,8 +284,10 @@ class _Httpx:
                 extensions = {"timeout": self._limits, "trace": handshake.trace}
                 request = httpx.Request(method, url, headers=encoded, content=content, extensions=extensions)
                 response = await self._transport.handle_async_request(request)
-        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+        except httpx.ReadTimeout as error:
             raise self._wording.silent() from error
+        except httpx.WriteTimeout as error:
+            raise self._wording.not_taken(self._wording.timeouts.read) from error
         except (httpx.TimeoutException, TimeoutError) as error:
             raise self._wording.no_connection() from error
         except httpx.RemoteProtocolError as error:

@@ -92,7 +92,7 @@ def test_an_upstream_that_takes_a_request_and_says_nothing_is_given_up(listener:
 
 
 def test_an_upstream_that_stops_taking_a_large_request_is_given_up(listener: socket.socket) -> None:
-    with pytest.raises(UpstreamTimeout):
+    with pytest.raises(UpstreamTimeout, match="stopped taking the request"):
         ask(listener, body=LARGE)
 
 
